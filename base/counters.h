@@ -1,0 +1,104 @@
+// The metrics registry. Each worker counts on a sheet of its own with plain loads and stores; a scrape sums the
+// sheets. Prometheus text format 0.0.4.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace base {
+
+/// Written by one thread, read by any.
+class Counter {
+ public:
+  void add(std::uint64_t count = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// A duration histogram with the registry's one set of bounds, 50 µs to 10 s. Written by one thread.
+class DurationHistogram {
+ public:
+  static constexpr std::array<double, 14> bounds_seconds{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+                                                         0.01,    0.025,  0.05,    0.1,    0.5,   2.0,    10.0};
+  void observe(double seconds);
+  [[nodiscard]] const std::array<Counter, bounds_seconds.size() + 1>& buckets() const { return buckets_; }
+  [[nodiscard]] std::uint64_t sum_nanoseconds() const { return sum_nanoseconds_.value(); }
+
+ private:
+  std::array<Counter, bounds_seconds.size() + 1> buckets_;  // not cumulative; a scrape adds them up
+  Counter sum_nanoseconds_;
+};
+
+/// Label names and values in the order in which they are printed.
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+/// One worker's counters. Registering takes a lock and may allocate: keep the reference, count through it.
+class MetricSheet {
+ public:
+  Counter& counter(std::string_view family, Labels labels = {});
+  DurationHistogram& histogram(std::string_view family, Labels labels = {});
+
+ private:
+  friend class MetricRegistry;
+  template <class Metric>
+  struct Row {
+    std::string family;
+    Labels labels;
+    Metric metric;
+  };
+  std::mutex mutex_;  // registration and scraping only
+  std::deque<Row<Counter>> counters_;
+  std::deque<Row<DurationHistogram>> histograms_;
+};
+
+/// Owned by App. Families are declared once, with their help text, in one table (gateway/admin/metrics_table).
+class MetricRegistry {
+ public:
+  enum class Kind : std::uint8_t { counter, gauge, histogram };
+  struct Family {
+    std::string_view name;  ///< with the prefix, e.g. "sallyport_queries_total"
+    Kind kind;
+    std::string_view help;
+  };
+
+  explicit MetricRegistry(std::span<const Family> families) : families_(families) {}
+
+  /// A sheet lives as long as the registry.
+  MetricSheet& add_sheet();
+  /// `read` is called at each scrape, on the scraping thread.
+  void add_gauge(std::string_view family, Labels labels, std::function<double()> read);
+  /// A counter that somebody else keeps (the cache's, say); summed with nothing.
+  void add_counter(std::string_view family, Labels labels, std::function<double()> read);
+  /// Everything, in the order of the table; a family without rows is left out.
+  [[nodiscard]] std::string scrape() const;
+  /// The sum of a family's rows whose labels include all of `labels`: for status and tests.
+  [[nodiscard]] double total(std::string_view family, const Labels& labels = {}) const;
+
+ private:
+  struct Callback {
+    std::string family;
+    Labels labels;
+    std::function<double()> read;
+  };
+  std::span<const Family> families_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<MetricSheet>> sheets_;
+  std::vector<Callback> callbacks_;
+};
+
+}  // namespace base
