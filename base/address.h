@@ -1,4 +1,5 @@
-// IP addresses, endpoints and prefixes as values: no I/O, no name look-up. RFC 4291, RFC 5952 (text), RFC 4632.
+// IP addresses, endpoints and prefixes as values: no I/O, no name look-up. RFC 4291, RFC 5952 (text), RFC 4632,
+// RFC 4007 §11 (scopes). Values: nobody owns them.
 #pragma once
 
 #include <array>
@@ -22,14 +23,18 @@ class Address {
   Address() = default;  // 0.0.0.0
   static Address v4(std::array<std::uint8_t, 4> octets);
   static Address v6(const std::array<std::uint8_t, 16>& octets, std::uint32_t scope = 0);
+  /// "192.0.2.1", "2001:db8::1", "fe80::1%2", "fe80::1%eth0" (the kernel is asked for the interface's number).
   static std::optional<Address> from_text(std::string_view text);
 
   [[nodiscard]] Family family() const { return family_; }
   [[nodiscard]] bool is_v4() const { return family_ == Family::v4; }
   [[nodiscard]] bool is_unspecified() const;
   [[nodiscard]] bool is_loopback() const;
+  /// 169.254.0.0/16 and fe80::/10: means something on one link only, hence needs a scope in IPv6.
+  [[nodiscard]] bool is_link_local() const;
   [[nodiscard]] std::uint32_t scope() const { return scope_; }
   [[nodiscard]] const std::array<std::uint8_t, 16>& octets() const { return octets_; }
+  /// RFC 5952 §4: lower case, the longest run of zeros as "::". A scope is printed as a number.
   [[nodiscard]] std::string to_text() const;
 
   auto operator<=>(const Address&) const = default;
@@ -48,6 +53,7 @@ struct Endpoint {
   [[nodiscard]] std::string to_text() const;
   /// Fills `out` and gives the length for bind(2) and sendto(2).
   unsigned to_sockaddr(sockaddr_storage& out) const;
+  /// 0.0.0.0:0 for a family other than IPv4 and IPv6.
   static Endpoint from_sockaddr(const sockaddr& from);
 
   auto operator<=>(const Endpoint&) const = default;
@@ -56,7 +62,11 @@ struct Endpoint {
 /// "10.0.0.0/8", "fe80::/10", or an address alone (then the whole of it counts).
 class Prefix {
  public:
+  /// Nothing is trimmed: an address with bits set behind the prefix's length is no prefix (RFC 4632 §3.1).
   static std::optional<Prefix> from_text(std::string_view text);
+  /// The first `length` bits of `address`, the rest cleared; `length` is at most 32 or 128.
+  static Prefix covering(const Address& address, std::uint8_t length);
+
   [[nodiscard]] bool contains(const Address& address) const;
   [[nodiscard]] std::string to_text() const;
   [[nodiscard]] const Address& address() const { return address_; }

@@ -47,9 +47,20 @@ class DurationHistogram {
 /// Label names and values in the order in which they are printed.
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-/// One worker's counters. Registering takes a lock and may allocate: keep the reference, count through it.
+/// A metric as it is declared, once, in one table.
+enum class MetricKind : std::uint8_t { counter, gauge, histogram };
+struct MetricFamily {
+  std::string_view name;  ///< with the prefix, e.g. "sallyport_queries_total"
+  MetricKind kind;
+  std::string_view help;
+};
+
+/// One worker's counters. Registering takes a lock and may allocate: keep the reference, count through it. The same
+/// family and labels give the same counter. Throws std::logic_error for a family that is not declared as such.
 class MetricSheet {
  public:
+  explicit MetricSheet(std::span<const MetricFamily> families) : families_(families) {}
+
   Counter& counter(std::string_view family, Labels labels = {});
   DurationHistogram& histogram(std::string_view family, Labels labels = {});
 
@@ -61,6 +72,10 @@ class MetricSheet {
     Labels labels;
     Metric metric;
   };
+  template <class Metric>
+  Metric& find_or_add(std::deque<Row<Metric>>& rows, std::string_view family, Labels labels);
+
+  std::span<const MetricFamily> families_;
   std::mutex mutex_;  // registration and scraping only
   std::deque<Row<Counter>> counters_;
   std::deque<Row<DurationHistogram>> histograms_;
@@ -69,24 +84,22 @@ class MetricSheet {
 /// Owned by App. Families are declared once, with their help text, in one table (gateway/admin/metrics_table).
 class MetricRegistry {
  public:
-  enum class Kind : std::uint8_t { counter, gauge, histogram };
-  struct Family {
-    std::string_view name;  ///< with the prefix, e.g. "sallyport_queries_total"
-    Kind kind;
-    std::string_view help;
-  };
+  using Kind = MetricKind;
+  using Family = MetricFamily;
 
+  /// `families` outlives the registry.
   explicit MetricRegistry(std::span<const Family> families) : families_(families) {}
 
   /// A sheet lives as long as the registry.
   MetricSheet& add_sheet();
-  /// `read` is called at each scrape, on the scraping thread.
+  /// `read` is called at each scrape, on the scraping thread; it must not call the registry.
   void add_gauge(std::string_view family, Labels labels, std::function<double()> read);
   /// A counter that somebody else keeps (the cache's, say); summed with nothing.
   void add_counter(std::string_view family, Labels labels, std::function<double()> read);
-  /// Everything, in the order of the table; a family without rows is left out.
+  /// Everything, in the order of the table, rows by their labels; a family without rows is left out.
   [[nodiscard]] std::string scrape() const;
-  /// The sum of a family's rows whose labels include all of `labels`: for status and tests.
+  /// The sum of a family's rows whose labels include all of `labels` (a histogram's: how many were observed): for
+  /// status and tests.
   [[nodiscard]] double total(std::string_view family, const Labels& labels = {}) const;
 
  private:

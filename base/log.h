@@ -2,20 +2,32 @@
 // when its queue is full, lines are dropped and counted. Never called on the hot path.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 namespace base {
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 enum class LogFormat : std::uint8_t { text, json };
 
+/// All of them, least severe first, as they are written in configuration and in the lines.
+inline constexpr std::array<std::pair<LogLevel, std::string_view>, 5> log_levels{{{LogLevel::debug, "debug"},
+                                                                                 {LogLevel::info, "info"},
+                                                                                 {LogLevel::warning, "warning"},
+                                                                                 {LogLevel::error, "error"},
+                                                                                 {LogLevel::off, "off"}}};
+
+constexpr std::string_view to_text(LogLevel level) { return log_levels[static_cast<std::size_t>(level)].second; }
 std::optional<LogLevel> log_level_from_text(std::string_view text);
 
 /// One key and its value. Values are escaped by the writer; a key is a literal in snake_case.
@@ -32,7 +44,7 @@ struct LogField {
   bool quoted = true;  ///< in JSON: a string and not a number or a truth value
 };
 
-/// Owned by App, first in and last out. Thread-safe.
+/// Owned by App, first in and last out. Thread-safe. A line is at most 4096 octets: longer values are cut and end in "…".
 class Log {
  public:
   struct Options {
@@ -43,7 +55,7 @@ class Log {
   };
 
   explicit Log(Options options);
-  ~Log();  ///< writes what is queued, for at most one second
+  ~Log();  ///< writes what is queued, for little more than one second at most
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
@@ -65,12 +77,14 @@ class Log {
     write(LogLevel::error, message, fields);
   }
 
+  /// Lines that were not written: the queue was full, or the descriptor failed.
   [[nodiscard]] std::uint64_t dropped() const;
 
  private:
   struct Writer;
   std::atomic<LogLevel> level_;
-  std::unique_ptr<Writer> writer_;
+  std::shared_ptr<Writer> writer_;  // shared with the thread, which may be stuck in write(2) when the log ends
+  std::thread thread_;
 };
 
 }  // namespace base
