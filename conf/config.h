@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "conf/protocol.h"
+#include "dns/name.h"
 
 namespace conf {
 
@@ -45,6 +46,7 @@ struct Server {
   std::uint32_t workers = workers_bounds.usual;
   std::string state_directory;         ///< resolved: $STATE_DIRECTORY, /var/lib/sallyport as root, else XDG state
   std::vector<base::Prefix> allow;     ///< who may ask; default loopback, private and link-local ranges
+  std::vector<dns::Name> forward_special_names;  ///< zones that are answered here by default ("test.") but shall go upstream
 };
 
 /// `[limits]`: what one client, and all together, may cost.
