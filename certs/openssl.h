@@ -1,0 +1,31 @@
+// OpenSSL's objects with owners, and its error queue as a sentence. Whoever makes an object owns it.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <memory>
+#include <string>
+
+namespace certs {
+
+template <auto free_function>
+struct OpensslDelete {
+  void operator()(auto* object) const { free_function(object); }
+};
+
+using SslPtr = std::unique_ptr<SSL, OpensslDelete<&SSL_free>>;
+using SslContextPtr = std::unique_ptr<SSL_CTX, OpensslDelete<&SSL_CTX_free>>;
+using SessionPtr = std::unique_ptr<SSL_SESSION, OpensslDelete<&SSL_SESSION_free>>;
+using CertificatePtr = std::unique_ptr<X509, OpensslDelete<&X509_free>>;
+using CertificateStorePtr = std::unique_ptr<X509_STORE, OpensslDelete<&X509_STORE_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslDelete<&EVP_PKEY_free>>;
+using BioPtr = std::unique_ptr<BIO, OpensslDelete<&BIO_free_all>>;
+
+/// The newest entry of this thread's error queue in words ("no start line"), and the queue emptied: what one
+/// connection left there must not be taken for another's.
+std::string take_openssl_error();
+
+}  // namespace certs

@@ -1,0 +1,92 @@
+// TLS as our servers and clients speak it: versions, groups, suites, tickets, verification. RFC 8446, RFC 9325,
+// RFC 7858 §3 and §4.2 (pins), RFC 8310 §8.1 (strict verification). Contexts are made off the hot path.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <expected>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "certs/openssl.h"
+#include "conf/config.h"
+
+namespace certs {
+
+struct Identity;
+class TicketKeys;
+
+/// Protocol names in ALPN's wire format (RFC 7301 §3.1), most wanted first.
+inline constexpr std::string_view alpn_dot{"\x03" "dot", 4};
+
+// ---- servers
+
+/// Groups with post-quantum first, AEAD suites, one ticket under `tickets`, no session cache, no renegotiation. The
+/// context keeps what it needs of its arguments.
+std::expected<SslContextPtr, std::string> make_server_context(const conf::Tls& tls, const Identity& identity,
+                                                              std::shared_ptr<const TicketKeys> tickets);
+
+/// A server's side of one connection, which takes only the protocols of `alpn` (a string with static lifetime). A
+/// client that offers others alone is refused with alert 120; one that offers none is taken (RFC 7301 §3.2).
+SslPtr make_server_session(SSL_CTX& context, std::string_view alpn);
+
+// ---- clients
+
+/// Trusted authorities, each file read once and shared. Owned by App; thread-safe.
+class Authorities {
+ public:
+  /// The store of a PEM bundle, or with an empty path the system's, looked up where distributions keep it ($SSL_CERT_FILE
+  /// comes first). The error is a sentence.
+  std::expected<CertificateStorePtr, std::string> load(const std::string& file);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, CertificateStorePtr> stores_;
+};
+
+/// How one upstream is spoken to over TLS, and the sessions that it gave for resumption. Owned by its upstream; used by
+/// that upstream's worker alone.
+class ClientContext {
+ public:
+  /// Reads `upstream.ca_file` at once when it is given; the system's authorities are read at the first connection.
+  static std::expected<std::unique_ptr<ClientContext>, std::string> make(const conf::Upstream& upstream,
+                                                                         Authorities& authorities);
+  ~ClientContext();
+  ClientContext(const ClientContext&) = delete;
+  ClientContext& operator=(const ClientContext&) = delete;
+
+  /// A client's side of one connection: SNI, ALPN, verification of the whole path and of the name or address in the SAN
+  /// (never the CN, RFC 8310 §8.1), or of the pins; the newest unused session offered. Must not outlive this context.
+  /// The error is a sentence (no authorities to be found).
+  std::expected<SslPtr, std::string> make_session();
+
+  /// Forgets all sessions: a resumption that went wrong must not be tried again.
+  void forget_sessions() { sessions_.clear(); }
+  [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+
+ private:
+  explicit ClientContext(Authorities& authorities) : authorities_(authorities) {}
+
+  static int on_new_session(SSL* ssl, SSL_SESSION* session);
+  static int verify_pins(X509_STORE_CTX* path, void* self);
+
+  static constexpr std::size_t sessions_max = 4;
+
+  Authorities& authorities_;
+  SslContextPtr context_;
+  std::string name_;  ///< in the SAN; empty with pins
+  bool name_is_address_ = false;
+  bool authorities_set_ = false;
+  std::vector<std::string> pins_;  ///< 32 raw octets each
+  std::vector<SessionPtr> sessions_;  ///< oldest first; a TLS 1.3 session is used once (RFC 8446 §C.4)
+};
+
+/// SHA-256 over the SubjectPublicKeyInfo, base64, as pins are written (RFC 7858 §4.2).
+std::string spki_pin(X509& certificate);
+
+}  // namespace certs

@@ -1,0 +1,244 @@
+// Channel: OpenSSL over a BIO of our own, so that one recv serves many records and no signal is raised.
+#include "transports/channel.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace transports {
+
+namespace {
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+constexpr std::size_t record_size_max = 16384;  // RFC 8446 §5.1
+
+}  // namespace
+
+/// OpenSSL's view of the socket. Thunks only.
+struct ChannelBio {
+  static Channel& channel(BIO* bio) { return *static_cast<Channel*>(BIO_get_data(bio)); }
+
+  static int write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
+    BIO_clear_retry_flags(bio);
+    Channel& self = channel(bio);
+    const ChannelResult result = self.write_clear({reinterpret_cast<const std::uint8_t*>(data), size});
+    *written = result.octets;
+    if (result.octets != 0) return 1;
+    if (result.status == ChannelStatus::want_write) BIO_set_retry_write(bio);
+    return 0;
+  }
+
+  static int read(BIO* bio, char* out, std::size_t size, std::size_t* taken) {
+    BIO_clear_retry_flags(bio);
+    Channel& self = channel(bio);
+    *taken = 0;
+    if (self.received_.empty()) {
+      if (self.drained_) {
+        BIO_set_retry_read(bio);
+        return 0;
+      }
+      const ChannelResult result = self.read_clear(self.buffer_->octets);
+      self.received_ = {self.buffer_->octets.data(), result.octets};
+      if (result.octets == 0) {
+        if (result.status == ChannelStatus::want_read) BIO_set_retry_read(bio);
+        return 0;
+      }
+    }
+    *taken = std::min(size, self.received_.size());
+    std::memcpy(out, self.received_.data(), *taken);
+    self.received_ = self.received_.subspan(*taken);
+    return 1;
+  }
+
+  static long control(BIO* bio, int command, long, void*) {
+    switch (command) {
+      case BIO_CTRL_FLUSH: return 1;
+      case BIO_CTRL_EOF: return channel(bio).peer_closed_ && channel(bio).received_.empty() ? 1 : 0;
+      default: return 0;
+    }
+  }
+
+  static const BIO_METHOD* method() {
+    static BIO_METHOD* const made = [] {
+      BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sallyport channel");
+      BIO_meth_set_write_ex(method, &ChannelBio::write);
+      BIO_meth_set_read_ex(method, &ChannelBio::read);
+      BIO_meth_set_ctrl(method, &ChannelBio::control);
+      return method;
+    }();
+    return made;
+  }
+};
+
+Channel::Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer)
+    : descriptor_(descriptor), buffer_(&buffer), tls_(std::move(tls)) {
+  BIO* bio = BIO_new(ChannelBio::method());
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(tls_.get(), bio, bio);
+}
+
+ChannelResult Channel::handshake() {
+  if (!tls_) return {};
+  if (broken_) return {ChannelStatus::failed};
+  drained_ = false;
+  ERR_clear_error();
+  const ChannelResult result = finish_tls_call(SSL_do_handshake(tls_.get()), 0);
+  keep_unread();
+  // A peer that leaves in the middle of a handshake has not closed anything in order.
+  if (result.status == ChannelStatus::closed) return {ChannelStatus::failed};
+  return result;
+}
+
+ChannelResult Channel::read(base::MutableBytes out) {
+  if (!tls_) return read_clear(out);
+  if (broken_) return {ChannelStatus::failed};
+  drained_ = false;
+  std::size_t total = 0;
+  ChannelResult result{};
+  while (total < out.size()) {
+    std::size_t taken = 0;
+    ERR_clear_error();
+    const int outcome = SSL_read_ex(tls_.get(), out.data() + total, out.size() - total, &taken);
+    if (outcome == 1) {
+      total += taken;
+      continue;
+    }
+    result = finish_tls_call(outcome, 0);
+    break;
+  }
+  keep_unread();
+  return {result.status, total};
+}
+
+ChannelResult Channel::write(base::Bytes data) {
+  if (!tls_) return write_clear(data);
+  if (broken_) return {ChannelStatus::failed};
+  std::size_t total = 0;
+  while (total < data.size()) {
+    std::size_t written = 0;
+    ERR_clear_error();
+    const std::size_t piece = std::min(data.size() - total, record_size_max);
+    const int outcome = SSL_write_ex(tls_.get(), data.data() + total, piece, &written);
+    if (outcome != 1) return {finish_tls_call(outcome, 0).status, total};
+    total += written;
+  }
+  return {ChannelStatus::ok, total};
+}
+
+ChannelResult Channel::shutdown() {
+  if (broken_) return {ChannelStatus::failed};
+  if (!tls_) {
+    ::shutdown(descriptor_, SHUT_WR);
+    return {};
+  }
+  ERR_clear_error();
+  const int outcome = SSL_shutdown(tls_.get());
+  if (outcome >= 0) return {};  // 0: ours is sent, the peer's is not awaited (RFC 8446 §6.1)
+  return finish_tls_call(outcome, 0);
+}
+
+ChannelResult Channel::finish_tls_call(int outcome, std::size_t octets) {
+  if (outcome == 1) return {ChannelStatus::ok, octets};
+  const int reason = SSL_get_error(tls_.get(), outcome);
+  switch (reason) {
+    case SSL_ERROR_WANT_READ: return {ChannelStatus::want_read, octets};
+    case SSL_ERROR_WANT_WRITE: return {ChannelStatus::want_write, octets};
+    case SSL_ERROR_ZERO_RETURN: return {ChannelStatus::closed, octets};
+    default: break;
+  }
+  broken_ = true;
+  tls_error_ = ERR_peek_error();
+  ERR_clear_error();
+  // An end of file without close_notify. Messages carry their length, so a cut shows itself (RFC 7858 §3.4).
+  if (peer_closed_ && system_error_ == 0 && ERR_GET_REASON(tls_error_) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    return {ChannelStatus::closed, octets};
+  }
+  return {ChannelStatus::failed, octets};
+}
+
+/// The worker's buffer belongs to the next channel once a call returns.
+void Channel::keep_unread() {
+  if (received_.empty()) {
+    if (!unread_.empty()) unread_ = {};
+    return;
+  }
+  unread_ = std::vector<std::uint8_t>(received_.begin(), received_.end());
+  received_ = unread_;
+}
+
+ChannelResult Channel::read_clear(base::MutableBytes out) {
+  for (;;) {
+    const ssize_t count = ::recv(descriptor_, out.data(), out.size(), MSG_DONTWAIT);
+    if (count > 0) {
+      const auto octets = static_cast<std::size_t>(count);
+      drained_ = octets < out.size();
+      return {drained_ ? ChannelStatus::want_read : ChannelStatus::ok, octets};
+    }
+    if (count == 0) {
+      peer_closed_ = true;
+      return {ChannelStatus::closed};
+    }
+    if (errno == EINTR) continue;
+    if (would_block(errno)) return {ChannelStatus::want_read};
+    system_error_ = errno;
+    broken_ = true;
+    return {ChannelStatus::failed};
+  }
+}
+
+ChannelResult Channel::write_clear(base::Bytes data) {
+  std::size_t total = 0;
+  while (total < data.size()) {
+    const ssize_t count =
+        ::send(descriptor_, data.data() + total, data.size() - total, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count >= 0) {
+      total += static_cast<std::size_t>(count);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (would_block(errno)) return {ChannelStatus::want_write, total};
+    system_error_ = errno;
+    broken_ = true;
+    return {ChannelStatus::failed, total};
+  }
+  return {ChannelStatus::ok, total};
+}
+
+TlsFacts Channel::facts() const {
+  TlsFacts facts;
+  if (!tls_) return facts;
+  SSL* ssl = tls_.get();
+  facts.version = SSL_get_version(ssl);
+  if (const char* group = SSL_get0_group_name(ssl)) facts.group = group;
+  if (const char* cipher = SSL_get_cipher_name(ssl)) facts.cipher = cipher;
+  facts.resumed = SSL_session_reused(ssl) == 1;
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  if (name != nullptr) facts.alpn = base::as_text({name, size});
+  return facts;
+}
+
+std::string Channel::failure_text() const {
+  if (tls_) {
+    const long verified = SSL_get_verify_result(tls_.get());
+    if (verified != X509_V_OK) {
+      return std::string("certificate verify failed: ") + X509_verify_cert_error_string(verified);
+    }
+  }
+  if (system_error_ != 0) return std::generic_category().message(system_error_);
+  if (tls_error_ != 0) {
+    if (const char* reason = ERR_reason_error_string(tls_error_)) return reason;
+  }
+  return peer_closed_ ? "closed by the peer" : "TLS failure";
+}
+
+}  // namespace transports

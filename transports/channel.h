@@ -1,0 +1,95 @@
+// An octet stream over a non-blocking socket, with TLS or without: non-blocking calls that say what to wait for. The owner
+// waits for readiness of the socket and calls again. Owned by one session or link; the socket is its owner's.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "certs/openssl.h"
+
+namespace transports {
+
+enum class ChannelStatus : std::uint8_t {
+  ok,          ///< done; there may be more at once
+  want_read,   ///< call again when the socket is readable
+  want_write,  ///< call again when the socket is writable
+  closed,      ///< the peer sends no more (FIN or close_notify); writing may still work
+  failed,      ///< over for both directions; failure_text() says why
+};
+
+/// `octets` counts whatever the status: {want_read, 40} is forty octets and nothing more for now.
+struct ChannelResult {
+  ChannelStatus status = ChannelStatus::ok;
+  std::size_t octets = 0;
+};
+
+/// What a TLS handshake agreed on: for metrics and for people. Views live as long as the channel.
+struct TlsFacts {
+  std::string_view version;  ///< "TLSv1.3"
+  std::string_view group;    ///< "X25519MLKEM768"; empty when a TLS 1.2 session was resumed
+  std::string_view cipher;
+  std::string_view alpn;     ///< empty when none was agreed
+  bool resumed = false;
+};
+
+/// One per worker, shared by its channels: a recv takes many TLS records at once, without a buffer per connection.
+struct ReceiveBuffer {
+  std::array<std::uint8_t, 65536> octets;
+};
+
+class Channel {
+ public:
+  /// In the clear.
+  explicit Channel(int descriptor) : descriptor_(descriptor) {}
+  /// Over TLS; `tls` has its role and settings from certs/tls_context.h. `buffer` is the worker's.
+  Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer);
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  /// Server: `tls` came from make_server_session(). Client: from ClientContext::make_session(). ok when finished (in the
+  /// clear: at once); then read() before waiting, for the peer's first octets may be here already.
+  ChannelResult handshake();
+
+  /// Fills `out` as far as what has arrived allows, over as many TLS records as there are. ok only when `out` is full.
+  ChannelResult read(base::MutableBytes out);
+
+  /// Writes as much as the socket takes: {ok, data.size()} or {want_write, less}. What was not written must be the
+  /// beginning of the next call's data; it may have moved in memory. Whole TLS records of up to 16 KiB.
+  ChannelResult write(base::Bytes data);
+
+  /// Says that nothing more will be written: close_notify, or FIN in the clear. want_write: call again.
+  ChannelResult shutdown();
+
+  [[nodiscard]] bool encrypted() const { return tls_ != nullptr; }
+  /// After the handshake.
+  [[nodiscard]] TlsFacts facts() const;
+  /// Why it failed, in words: "connection reset by peer", "certificate verify failed: self-signed certificate".
+  [[nodiscard]] std::string failure_text() const;
+  [[nodiscard]] SSL* tls() const { return tls_.get(); }
+
+ private:
+  friend struct ChannelBio;
+
+  ChannelResult finish_tls_call(int outcome, std::size_t octets);
+  void keep_unread();
+  ChannelResult read_clear(base::MutableBytes out);
+  ChannelResult write_clear(base::Bytes data);
+
+  int descriptor_;
+  int system_error_ = 0;
+  unsigned long tls_error_ = 0;
+  bool broken_ = false;       // after a fatal error OpenSSL must not be called again
+  bool peer_closed_ = false;  // the socket's end of file was seen
+  bool drained_ = false;      // the last recv took less than it could have: the socket is empty
+  ReceiveBuffer* buffer_ = nullptr;
+  base::Bytes received_;               // ciphertext not yet taken by OpenSSL: in *buffer_ or in unread_
+  std::vector<std::uint8_t> unread_;   // what was left in *buffer_ when a call ended
+  certs::SslPtr tls_;
+};
+
+}  // namespace transports
