@@ -13,10 +13,13 @@
 namespace base {
 namespace {
 
-constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 §2.5.5.2
+constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0,    0,
+                                                     0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 §2.5.5.2
 constexpr std::uint8_t mapped_bits = 96;
 
-std::uint8_t width_of(Family family) { return family == Family::v4 ? 32 : 128; }
+std::uint8_t width_of(Family family) {
+  return family == Family::v4 ? 32 : 128;
+}
 
 /// All of `text` as a decimal number without sign or leading zero, up to `most`.
 std::optional<std::uint32_t> decimal(std::string_view text, std::uint32_t most) {
@@ -108,7 +111,8 @@ bool Address::is_unspecified() const {
 
 bool Address::is_loopback() const {
   if (is_v4()) return octets_[0] == 127;
-  return octets_[15] == 1 && std::all_of(octets_.begin(), octets_.end() - 1, [](std::uint8_t octet) { return octet == 0; });
+  return octets_[15] == 1 && std::all_of(octets_.begin(), octets_.end() - 1,
+                                         [](std::uint8_t octet) { return octet == 0; });
 }
 
 bool Address::is_link_local() const {
@@ -189,9 +193,12 @@ Prefix Prefix::covering(const Address& address, std::uint8_t length) {
 }
 
 bool Prefix::contains(const Address& address) const {
-  return address.family() == address_.family() && masked(address.octets(), length_) == address_.octets();
+  return address.family() == address_.family() &&
+         masked(address.octets(), length_) == address_.octets();
 }
 
-std::string Prefix::to_text() const { return address_.to_text() + '/' + std::to_string(length_); }
+std::string Prefix::to_text() const {
+  return address_.to_text() + '/' + std::to_string(length_);
+}
 
 }  // namespace base

@@ -1,5 +1,5 @@
-// IP addresses, endpoints and prefixes as values: no I/O, no name look-up. RFC 4291, RFC 5952 (text), RFC 4632,
-// RFC 4007 §11 (scopes). Values: nobody owns them.
+// IP addresses, endpoints and prefixes as values: no I/O, no name look-up. RFC 4291, RFC 5952
+// (text), RFC 4632, RFC 4007 §11 (scopes). Values: nobody owns them.
 #pragma once
 
 #include <array>
@@ -16,14 +16,15 @@ namespace base {
 
 enum class Family : std::uint8_t { v4, v6 };
 
-/// An IPv4 address is kept in the first four octets, the rest are zero. An IPv4-mapped IPv6 address is
-/// made IPv4 when it is read, so that a rule for 192.0.2.0/24 holds on a dual-stack socket, too.
+/// An IPv4 address is kept in the first four octets, the rest are zero. An IPv4-mapped IPv6 address
+/// is made IPv4 when it is read, so that a rule for 192.0.2.0/24 holds on a dual-stack socket, too.
 class Address {
  public:
   Address() = default;  // 0.0.0.0
   static Address v4(std::array<std::uint8_t, 4> octets);
   static Address v6(const std::array<std::uint8_t, 16>& octets, std::uint32_t scope = 0);
-  /// "192.0.2.1", "2001:db8::1", "fe80::1%2", "fe80::1%eth0" (the kernel is asked for the interface's number).
+  /// "192.0.2.1", "2001:db8::1", "fe80::1%2", "fe80::1%eth0" (the kernel is asked for the
+  /// interface's number).
   static std::optional<Address> from_text(std::string_view text);
 
   [[nodiscard]] Family family() const { return family_; }
@@ -62,7 +63,8 @@ struct Endpoint {
 /// "10.0.0.0/8", "fe80::/10", or an address alone (then the whole of it counts).
 class Prefix {
  public:
-  /// Nothing is trimmed: an address with bits set behind the prefix's length is no prefix (RFC 4632 §3.1).
+  /// Nothing is trimmed: an address with bits set behind the prefix's length is no prefix (RFC 4632
+  /// §3.1).
   static std::optional<Prefix> from_text(std::string_view text);
   /// The first `length` bits of `address`, the rest cleared; `length` is at most 32 or 128.
   static Prefix covering(const Address& address, std::uint8_t length);

@@ -15,9 +15,12 @@ using Kind = MetricRegistry::Kind;
 
 constexpr std::string_view to_text(Kind kind) {
   switch (kind) {
-    case Kind::counter: return "counter";
-    case Kind::gauge: return "gauge";
-    case Kind::histogram: return "histogram";
+    case Kind::counter:
+      return "counter";
+    case Kind::gauge:
+      return "gauge";
+    case Kind::histogram:
+      return "histogram";
   }
   std::unreachable();
 }
@@ -52,26 +55,34 @@ std::string label_text(const Labels& labels) {
 }
 
 bool is_label_name(std::string_view name) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
   return !name.empty() && letter(name.front()) && name != "le" && !name.starts_with("__") &&
-         std::ranges::all_of(name, [letter](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+         std::ranges::all_of(name,
+                             [letter](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-/// A misspelt family would be counted and never shown; registration is part of starting up, so it may throw.
-void check_declared(std::span<const MetricRegistry::Family> families, std::string_view name, Kind kind,
-                    const Labels& labels) {
+/// A misspelt family would be counted and never shown; registration is part of starting up, so it
+/// may throw.
+void check_declared(std::span<const MetricRegistry::Family> families, std::string_view name,
+                    Kind kind, const Labels& labels) {
   const auto family = std::ranges::find(families, name, &MetricRegistry::Family::name);
-  if (family == families.end()) throw std::logic_error(std::format("metric {} is not declared", name));
+  if (family == families.end())
+    throw std::logic_error(std::format("metric {} is not declared", name));
   if (family->kind != kind) {
-    throw std::logic_error(std::format("metric {} is a {}, not a {}", name, to_text(family->kind), to_text(kind)));
+    throw std::logic_error(
+        std::format("metric {} is a {}, not a {}", name, to_text(family->kind), to_text(kind)));
   }
   for (const auto& [label, value] : labels) {
-    if (!is_label_name(label)) throw std::logic_error(std::format("metric {}: bad label name `{}`", name, label));
+    if (!is_label_name(label))
+      throw std::logic_error(std::format("metric {}: bad label name `{}`", name, label));
   }
 }
 
 bool includes(const Labels& row, const Labels& wanted) {
-  return std::ranges::all_of(wanted, [&row](const auto& label) { return std::ranges::contains(row, label); });
+  return std::ranges::all_of(
+      wanted, [&row](const auto& label) { return std::ranges::contains(row, label); });
 }
 
 /// A histogram's rows of several sheets added up.
@@ -91,10 +102,12 @@ struct HistogramSum {
       const bool last = i == DurationHistogram::bounds_seconds.size();
       Labels with_bound = labels;
       with_bound.emplace_back("le", last ? "+Inf" : number(DurationHistogram::bounds_seconds[i]));
-      std::format_to(std::back_inserter(out), "{}_bucket{} {}\n", family, label_text(with_bound), so_far);
+      std::format_to(std::back_inserter(out), "{}_bucket{} {}\n", family, label_text(with_bound),
+                     so_far);
     }
     const std::string rest = label_text(labels);
-    std::format_to(std::back_inserter(out), "{}_sum{} {}\n", family, rest, number(static_cast<double>(nanoseconds) / 1e9));
+    std::format_to(std::back_inserter(out), "{}_sum{} {}\n", family, rest,
+                   number(static_cast<double>(nanoseconds) / 1e9));
     std::format_to(std::back_inserter(out), "{}_count{} {}\n", family, rest, so_far);
   }
 };
@@ -110,7 +123,8 @@ void DurationHistogram::observe(double seconds) {
 }
 
 template <class Metric>
-Metric& MetricSheet::find_or_add(std::deque<Row<Metric>>& rows, std::string_view family, Labels labels) {
+Metric& MetricSheet::find_or_add(std::deque<Row<Metric>>& rows, std::string_view family,
+                                 Labels labels) {
   const std::lock_guard lock(mutex_);
   for (Row<Metric>& row : rows) {
     if (row.family == family && row.labels == labels) return row.metric;
@@ -136,13 +150,15 @@ MetricSheet& MetricRegistry::add_sheet() {
   return *sheets_.emplace_back(std::make_unique<MetricSheet>(families_));
 }
 
-void MetricRegistry::add_gauge(std::string_view family, Labels labels, std::function<double()> read) {
+void MetricRegistry::add_gauge(std::string_view family, Labels labels,
+                               std::function<double()> read) {
   check_declared(families_, family, Kind::gauge, labels);
   const std::lock_guard lock(mutex_);
   callbacks_.push_back({std::string{family}, std::move(labels), std::move(read)});
 }
 
-void MetricRegistry::add_counter(std::string_view family, Labels labels, std::function<double()> read) {
+void MetricRegistry::add_counter(std::string_view family, Labels labels,
+                                 std::function<double()> read) {
   check_declared(families_, family, Kind::counter, labels);
   const std::lock_guard lock(mutex_);
   callbacks_.push_back({std::string{family}, std::move(labels), std::move(read)});
@@ -157,7 +173,8 @@ std::string MetricRegistry::scrape() const {
     for (const auto& sheet : sheets_) {
       const std::lock_guard sheet_lock(sheet->mutex_);
       for (const auto& row : sheet->counters_) {
-        if (row.family == family.name) numbers[row.labels] += static_cast<double>(row.metric.value());
+        if (row.family == family.name)
+          numbers[row.labels] += static_cast<double>(row.metric.value());
       }
       for (const auto& row : sheet->histograms_) {
         if (row.family == family.name) histograms[row.labels].add(row.metric);
@@ -170,7 +187,8 @@ std::string MetricRegistry::scrape() const {
     std::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n", family.name,
                    escaped(family.help, false), to_text(family.kind));
     for (const auto& [labels, value] : numbers) {
-      std::format_to(std::back_inserter(out), "{}{} {}\n", family.name, label_text(labels), number(value));
+      std::format_to(std::back_inserter(out), "{}{} {}\n", family.name, label_text(labels),
+                     number(value));
     }
     for (const auto& [labels, sum] : histograms) sum.print(out, family.name, labels);
   }
@@ -183,7 +201,8 @@ double MetricRegistry::total(std::string_view family, const Labels& labels) cons
   for (const auto& sheet : sheets_) {
     const std::lock_guard sheet_lock(sheet->mutex_);
     for (const auto& row : sheet->counters_) {
-      if (row.family == family && includes(row.labels, labels)) sum += static_cast<double>(row.metric.value());
+      if (row.family == family && includes(row.labels, labels))
+        sum += static_cast<double>(row.metric.value());
     }
     for (const auto& row : sheet->histograms_) {
       if (row.family != family || !includes(row.labels, labels)) continue;

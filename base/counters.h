@@ -1,5 +1,5 @@
-// The metrics registry. Each worker counts on a sheet of its own with plain loads and stores; a scrape sums the
-// sheets. Prometheus text format 0.0.4.
+// The metrics registry. Each worker counts on a sheet of its own with plain loads and stores; a
+// scrape sums the sheets. Prometheus text format 0.0.4.
 #pragma once
 
 #include <array>
@@ -30,13 +30,17 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// A duration histogram with the registry's one set of bounds, 50 µs to 10 s. Written by one thread.
+/// A duration histogram with the registry's one set of bounds, 50 µs to 10 s. Written by one
+/// thread.
 class DurationHistogram {
  public:
-  static constexpr std::array<double, 14> bounds_seconds{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
-                                                         0.01,    0.025,  0.05,    0.1,    0.5,   2.0,    10.0};
+  static constexpr std::array<double, 14> bounds_seconds{0.00005, 0.0001, 0.00025, 0.0005, 0.001,
+                                                         0.0025,  0.005,  0.01,    0.025,  0.05,
+                                                         0.1,     0.5,    2.0,     10.0};
   void observe(double seconds);
-  [[nodiscard]] const std::array<Counter, bounds_seconds.size() + 1>& buckets() const { return buckets_; }
+  [[nodiscard]] const std::array<Counter, bounds_seconds.size() + 1>& buckets() const {
+    return buckets_;
+  }
   [[nodiscard]] std::uint64_t sum_nanoseconds() const { return sum_nanoseconds_.value(); }
 
  private:
@@ -55,8 +59,9 @@ struct MetricFamily {
   std::string_view help;
 };
 
-/// One worker's counters. Registering takes a lock and may allocate: keep the reference, count through it. The same
-/// family and labels give the same counter. Throws std::logic_error for a family that is not declared as such.
+/// One worker's counters. Registering takes a lock and may allocate: keep the reference, count
+/// through it. The same family and labels give the same counter. Throws std::logic_error for a
+/// family that is not declared as such.
 class MetricSheet {
  public:
   explicit MetricSheet(std::span<const MetricFamily> families) : families_(families) {}
@@ -81,7 +86,8 @@ class MetricSheet {
   std::deque<Row<DurationHistogram>> histograms_;
 };
 
-/// Owned by App. Families are declared once, with their help text, in one table (gateway/admin/metrics_table).
+/// Owned by App. Families are declared once, with their help text, in one table
+/// (gateway/admin/metrics_table).
 class MetricRegistry {
  public:
   using Kind = MetricKind;
@@ -96,10 +102,11 @@ class MetricRegistry {
   void add_gauge(std::string_view family, Labels labels, std::function<double()> read);
   /// A counter that somebody else keeps (the cache's, say); summed with nothing.
   void add_counter(std::string_view family, Labels labels, std::function<double()> read);
-  /// Everything, in the order of the table, rows by their labels; a family without rows is left out.
+  /// Everything, in the order of the table, rows by their labels; a family without rows is left
+  /// out.
   [[nodiscard]] std::string scrape() const;
-  /// The sum of a family's rows whose labels include all of `labels` (a histogram's: how many were observed): for
-  /// status and tests.
+  /// The sum of a family's rows whose labels include all of `labels` (a histogram's: how many were
+  /// observed): for status and tests.
   [[nodiscard]] double total(std::string_view family, const Labels& labels = {}) const;
 
  private:

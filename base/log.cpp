@@ -25,8 +25,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// One line with its newline. PIPE_BUF is 4096: a line up to that long enters a pipe whole or not at all, so two
-/// programs that share one do not write into each other's lines. It also bounds the queue's memory.
+/// One line with its newline. PIPE_BUF is 4096: a line up to that long enters a pipe whole or not
+/// at all, so two programs that share one do not write into each other's lines. It also bounds the
+/// queue's memory.
 constexpr std::size_t line_most = 4096;
 constexpr std::size_t tail_reserve = 8;  // an ellipsis, a quotation mark, a brace, a newline
 constexpr std::string_view ellipsis = "\xe2\x80\xa6";
@@ -37,9 +38,11 @@ class LineBuilder {
   explicit LineBuilder(LogFormat format) : json_(format == LogFormat::json) {}
 
   std::string line(LogLevel level, std::string_view message, std::span<const LogField> fields) && {
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    out_ = std::format("{}{:%FT%T}Z{}{}{}", json_ ? R"({"time":")" : "", now, json_ ? R"(","level":")" : " ",
-                       to_text(level), json_ ? R"(","message":")" : " ");
+    const auto now =
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    out_ = std::format("{}{:%FT%T}Z{}{}{}", json_ ? R"({"time":")" : "", now,
+                       json_ ? R"(","level":")" : " ", to_text(level),
+                       json_ ? R"(","message":")" : " ");
     escaped(message);
     if (json_) out_ += '"';
     for (const LogField& each : fields) field(each);
@@ -65,11 +68,13 @@ class LineBuilder {
            });
   }
 
-  /// Nothing that a terminal, a log collector or a JSON reader takes for the end of a line or of a value gets through.
+  /// Nothing that a terminal, a log collector or a JSON reader takes for the end of a line or of a
+  /// value gets through.
   void escaped(std::string_view text) {
     while (!text.empty()) {
       const Utf8 next = utf8_front(text);
-      const std::string piece = next.valid ? code_point(next.value, text.substr(0, next.size)) : invalid(text.front());
+      const std::string piece =
+          next.valid ? code_point(next.value, text.substr(0, next.size)) : invalid(text.front());
       if (out_.size() + piece.size() + tail_reserve > line_most) {
         out_ += ellipsis;
         return;
@@ -81,14 +86,21 @@ class LineBuilder {
 
   static std::string code_point(char32_t value, std::string_view as_written) {
     switch (value) {
-      case U'"': return "\\\"";
-      case U'\\': return "\\\\";
-      case U'\n': return "\\n";
-      case U'\r': return "\\r";
-      case U'\t': return "\\t";
-      default: break;
+      case U'"':
+        return "\\\"";
+      case U'\\':
+        return "\\\\";
+      case U'\n':
+        return "\\n";
+      case U'\r':
+        return "\\r";
+      case U'\t':
+        return "\\t";
+      default:
+        break;
     }
-    return is_printable(value) ? std::string{as_written} : std::format("\\u{:04x}", static_cast<unsigned>(value));
+    return is_printable(value) ? std::string{as_written}
+                               : std::format("\\u{:04x}", static_cast<unsigned>(value));
   }
 
   [[nodiscard]] std::string invalid(char octet) const {
@@ -109,8 +121,9 @@ std::optional<LogLevel> log_level_from_text(std::string_view text) {
   return std::nullopt;
 }
 
-/// What the callers and the writing thread share. The thread holds a reference of its own, so that a log whose
-/// descriptor is stuck in write(2) can be given up without leaving the thread with memory that is gone.
+/// What the callers and the writing thread share. The thread holds a reference of its own, so that
+/// a log whose descriptor is stuck in write(2) can be given up without leaving the thread with
+/// memory that is gone.
 struct Log::Writer {
   explicit Writer(const Options& log_options) : options(log_options) {}
 
@@ -191,7 +204,8 @@ void Log::Writer::report_drops() {
   const std::uint64_t now = dropped.load(std::memory_order_relaxed);
   if (now == reported_) return;
   const LogField lost{"lines", now - reported_};
-  if (write_line(LineBuilder{options.format}.line(LogLevel::warning, "log lines were dropped", {&lost, 1}))) {
+  if (write_line(LineBuilder{options.format}.line(LogLevel::warning, "log lines were dropped",
+                                                  {&lost, 1}))) {
     reported_ = now;
   }
 }
@@ -212,7 +226,8 @@ Log::~Log() {
   writer_->stopping = true;
   writer_->give_up = give_up;
   writer_->work.notify_one();
-  const bool done = writer_->finished.wait_until(lock, give_up + 100ms, [this] { return writer_->done; });
+  const bool done =
+      writer_->finished.wait_until(lock, give_up + 100ms, [this] { return writer_->done; });
   lock.unlock();
   if (done) {
     thread_.join();
@@ -223,18 +238,21 @@ Log::~Log() {
 
 void Log::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   if (!enabled(level) || level == LogLevel::off) return;
-  std::string line = LineBuilder{writer_->options.format}.line(level, message, {fields.begin(), fields.size()});
-  {
-    const std::lock_guard lock(writer_->mutex);
-    if (writer_->queue.size() < writer_->options.queue_lines) {
-      writer_->queue.push_back(std::move(line));
-      writer_->work.notify_one();
-      return;
-    }
+  std::string line =
+      LineBuilder{writer_->options.format}.line(level, message, {fields.begin(), fields.size()});
+  const std::lock_guard lock(writer_->mutex);
+  if (writer_->queue.size() >= writer_->options.queue_lines) {
+    // Counted under the lock: what is still queued will be written after this, and then the loss is
+    // reported.
+    writer_->dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
   }
-  writer_->dropped.fetch_add(1, std::memory_order_relaxed);
+  writer_->queue.push_back(std::move(line));
+  writer_->work.notify_one();
 }
 
-std::uint64_t Log::dropped() const { return writer_->dropped.load(std::memory_order_relaxed); }
+std::uint64_t Log::dropped() const {
+  return writer_->dropped.load(std::memory_order_relaxed);
+}
 
 }  // namespace base

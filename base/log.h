@@ -1,5 +1,6 @@
-// Structured log lines, written by a thread of their own so that a full disk or a blocked pipe never holds up a query:
-// when its queue is full, lines are dropped and counted. Never called on the hot path.
+// Structured log lines, written by a thread of their own so that a full disk or a blocked pipe
+// never holds up a query: when its queue is full, lines are dropped and counted. Never called on
+// the hot path.
 #pragma once
 
 #include <array>
@@ -21,13 +22,16 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 enum class LogFormat : std::uint8_t { text, json };
 
 /// All of them, least severe first, as they are written in configuration and in the lines.
-inline constexpr std::array<std::pair<LogLevel, std::string_view>, 5> log_levels{{{LogLevel::debug, "debug"},
-                                                                                 {LogLevel::info, "info"},
-                                                                                 {LogLevel::warning, "warning"},
-                                                                                 {LogLevel::error, "error"},
-                                                                                 {LogLevel::off, "off"}}};
+inline constexpr std::array<std::pair<LogLevel, std::string_view>, 5> log_levels{
+    {{LogLevel::debug, "debug"},
+     {LogLevel::info, "info"},
+     {LogLevel::warning, "warning"},
+     {LogLevel::error, "error"},
+     {LogLevel::off, "off"}}};
 
-constexpr std::string_view to_text(LogLevel level) { return log_levels[static_cast<std::size_t>(level)].second; }
+constexpr std::string_view to_text(LogLevel level) {
+  return log_levels[static_cast<std::size_t>(level)].second;
+}
 std::optional<LogLevel> log_level_from_text(std::string_view text);
 
 /// One key and its value. Values are escaped by the writer; a key is a literal in snake_case.
@@ -35,7 +39,8 @@ struct LogField {
   LogField(std::string_view field_key, std::string_view text) : key(field_key), value(text) {}
   LogField(std::string_view field_key, const char* text) : key(field_key), value(text) {}
   LogField(std::string_view field_key, const std::string& text) : key(field_key), value(text) {}
-  LogField(std::string_view field_key, bool flag) : key(field_key), value(flag ? "true" : "false"), quoted(false) {}
+  LogField(std::string_view field_key, bool flag)
+      : key(field_key), value(flag ? "true" : "false"), quoted(false) {}
   LogField(std::string_view field_key, std::integral auto number)
       : key(field_key), value(std::to_string(number)), quoted(false) {}
 
@@ -44,7 +49,8 @@ struct LogField {
   bool quoted = true;  ///< in JSON: a string and not a number or a truth value
 };
 
-/// Owned by App, first in and last out. Thread-safe. A line is at most 4096 octets: longer values are cut and end in "…".
+/// Owned by App, first in and last out. Thread-safe. A line is at most 4096 octets: longer values
+/// are cut and end in "…".
 class Log {
  public:
   struct Options {
@@ -60,9 +66,12 @@ class Log {
   Log& operator=(const Log&) = delete;
 
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
-  [[nodiscard]] bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool enabled(LogLevel level) const {
+    return level >= level_.load(std::memory_order_relaxed);
+  }
 
-  /// `message` is a sentence without values in it; those are fields: log.info("listener started", {{"address", …}}).
+  /// `message` is a sentence without values in it; those are fields: log.info("listener started",
+  /// {{"address", …}}).
   void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
   void debug(std::string_view message, std::initializer_list<LogField> fields = {}) {
     write(LogLevel::debug, message, fields);
@@ -83,7 +92,8 @@ class Log {
  private:
   struct Writer;
   std::atomic<LogLevel> level_;
-  std::shared_ptr<Writer> writer_;  // shared with the thread, which may be stuck in write(2) when the log ends
+  std::shared_ptr<Writer>
+      writer_;  // shared with the thread, which may be stuck in write(2) when the log ends
   std::thread thread_;
 };
 

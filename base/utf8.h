@@ -1,5 +1,6 @@
-// Reading UTF-8 one code point at a time, and which code points are safe to show. RFC 3629. For log lines and
-// complaints: what somebody else wrote must not move the cursor, end the line or turn its direction.
+// Reading UTF-8 one code point at a time, and which code points are safe to show. RFC 3629. For log
+// lines and complaints: what somebody else wrote must not move the cursor, end the line or turn its
+// direction.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,8 @@ struct Utf8 {
   bool valid = false;
 };
 
-/// The first code point of `text`, which is not empty. Overlong forms and surrogates are not valid (RFC 3629 §3).
+/// The first code point of `text`, which is not empty. Overlong forms and surrogates are not valid
+/// (RFC 3629 §3).
 constexpr Utf8 utf8_front(std::string_view text) {
   const auto octet = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = octet(0);
@@ -31,11 +33,14 @@ constexpr Utf8 utf8_front(std::string_view text) {
   return {.value = value, .size = size, .valid = true};
 }
 
-/// Neither a control character, nor a line or paragraph separator, nor a change of writing direction.
+/// Neither a control character, nor a line or paragraph separator, nor a change of writing
+/// direction.
 constexpr bool is_printable(char32_t value) {
-  const auto in = [value](char32_t first, char32_t last) { return value >= first && value <= last; };
-  return !in(0, 0x1f) && !in(0x7f, 0x9f) && !in(0x200e, 0x200f) && !in(0x2028, 0x202e) && !in(0x2066, 0x2069) &&
-         value != 0xfeff;
+  const auto in = [value](char32_t first, char32_t last) {
+    return value >= first && value <= last;
+  };
+  return !in(0, 0x1f) && !in(0x7f, 0x9f) && !in(0x200e, 0x200f) && !in(0x2028, 0x202e) &&
+         !in(0x2066, 0x2069) && value != 0xfeff;
 }
 
 }  // namespace base
