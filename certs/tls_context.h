@@ -21,8 +21,13 @@ namespace certs {
 struct Identity;
 class TicketKeys;
 
-/// Protocol names in ALPN's wire format (RFC 7301 §3.1), most wanted first.
-inline constexpr std::string_view alpn_dot{"\x03" "dot", 4};
+/// Protocol names in ALPN's wire format (RFC 7301 §3.1), most wanted first. Always a literal: connections point at it.
+struct Alpn {
+  consteval explicit Alpn(std::string_view literal) : wire(literal) {}
+  std::string_view wire;
+};
+
+inline constexpr Alpn alpn_dot{"\x03" "dot"};  // RFC 7858 §6.1 and the ALPN registry
 
 // ---- servers
 
@@ -31,9 +36,18 @@ inline constexpr std::string_view alpn_dot{"\x03" "dot", 4};
 std::expected<SslContextPtr, std::string> make_server_context(const conf::Tls& tls, const Identity& identity,
                                                               std::shared_ptr<const TicketKeys> tickets);
 
-/// A server's side of one connection, which takes only the protocols of `alpn` (a string with static lifetime). A
-/// client that offers others alone is refused with alert 120; one that offers none is taken (RFC 7301 §3.2).
-SslPtr make_server_session(SSL_CTX& context, std::string_view alpn);
+/// A server's side of one connection, which takes only the protocols of `alpn` (an object with static lifetime). A
+/// client that offers others alone is refused with alert 120; one that offers none is taken (RFC 7301 §3.2). Null
+/// when memory is short.
+SslPtr make_server_session(SSL_CTX& context, const Alpn& alpn);
+
+/// Switches to the context of `others` that the client's SNI asks for, if one holds for it. The contexts' TicketKeys
+/// must be the same. `context` keeps `others`.
+struct NamedContext {
+  std::shared_ptr<const Identity> identity;
+  SslContextPtr context;
+};
+void choose_by_server_name(SSL_CTX& context, std::vector<NamedContext> others);
 
 // ---- clients
 
@@ -72,18 +86,20 @@ class ClientContext {
  private:
   explicit ClientContext(Authorities& authorities) : authorities_(authorities) {}
 
+  std::expected<void, std::string> load_authorities();
   static int on_new_session(SSL* ssl, SSL_SESSION* session);
-  static int verify_pins(X509_STORE_CTX* path, void* self);
+  static int verify_pins(X509_STORE_CTX* path, void* context);
 
   static constexpr std::size_t sessions_max = 4;
 
   Authorities& authorities_;
   SslContextPtr context_;
-  std::string name_;  ///< in the SAN; empty with pins
+  std::string server_name_;  ///< to be found in the SAN
+  std::string ca_file_;
   bool name_is_address_ = false;
-  bool authorities_set_ = false;
-  std::vector<std::string> pins_;  ///< 32 raw octets each
-  std::vector<SessionPtr> sessions_;  ///< oldest first; a TLS 1.3 session is used once (RFC 8446 §C.4)
+  bool authorities_loaded_ = false;
+  std::vector<std::string> pins_;     ///< 32 raw octets each; given, they stand for name and authorities
+  std::vector<SessionPtr> sessions_;  ///< oldest first; one of TLS 1.3 is used once (RFC 8446 §C.4)
 };
 
 /// SHA-256 over the SubjectPublicKeyInfo, base64, as pins are written (RFC 7858 §4.2).
