@@ -16,8 +16,10 @@ struct OutgoingOptions {
   bool checking_disabled = false;
   bool dnssec_ok = false;
   bool authentic_data = false;       ///< AD in a query: "I understand AD" (RFC 6840 §5.7)
+  bool edns = true;                  ///< false: no OPT at all, for a server that does not know it (RFC 6891 §7)
   std::uint16_t udp_size = 1232;
   std::uint16_t padding_block = 0;   ///< 128 on encrypted transports (RFC 8467 §4.1), 0 elsewhere
+  bool keepalive = false;            ///< ask for the idle timeout, over streams only (RFC 7828 §3.2.1)
   base::Bytes cookie;                ///< empty, 8 octets, or client and server cookie
 };
 

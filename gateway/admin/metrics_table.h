@@ -52,6 +52,8 @@ inline constexpr MetricRow rows[] = {
      "upstream, protocol"},
     {{"sallyport_upstream_connections_total", counter, "TCP and TLS connections to an upstream."},
      "upstream, protocol, result, resumed"},
+    {{"sallyport_upstream_disconnections_total", counter, "TCP and TLS connections to an upstream that ended."},
+     "upstream, protocol, reason"},
     {{"sallyport_upstream_exchange_duration_seconds", histogram, "From sending a query to its reply."},
      "upstream, protocol"},
 
