@@ -83,6 +83,8 @@ class Reader {
 class Writer {
  public:
   explicit Writer(MutableBytes out) : out_(out) {}
+  /// Goes on behind `size` octets that are already there.
+  Writer(MutableBytes out, std::size_t size) : out_(out), size_(size) {}
 
   void u8(std::uint8_t value) {
     if (room(1)) out_[size_++] = value;

@@ -34,9 +34,10 @@ struct FitOptions {
 
 /// Writes the answer for `request` into `out` and gives its size; never more than
 /// min(size_limit, out.size()), never allocates. An answer that does not fit becomes header, question and
-/// OPT with TC set (and EDE dropped before that). `out` must hold at least 512 octets plus nothing else.
-/// When the answer's question has another name than the request's of the same size, the request's octets
-/// are written over it: letter case is the client's.
+/// OPT with TC set (and EDE dropped before that). `out` must hold at least 512 octets; 0 when not even the
+/// question fits. The request's question is written over the answer's, which must have a name of that size:
+/// letter case is the client's, and an NXDOMAIN serves every type. An answer to a name of another size is our
+/// own mistake, and becomes SERVFAIL.
 std::size_t fit(const Request& request, const AnswerView& answer, const FitOptions& options,
                 base::MutableBytes out);
 

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@ namespace dns {
 
 inline constexpr std::size_t name_size_max = 255;
 inline constexpr std::size_t label_size_max = 63;
+/// A message's header (RFC 1035 §4.1.1). No name begins inside it.
+inline constexpr std::size_t header_size = 12;
 
 /// ASCII only, as RFC 4343 §3 demands: octets above 127 stay as they are. A label's length octet
 /// (0 to 63) is never an upper-case letter, so a whole wire name may be lowered octet by octet.
@@ -54,8 +57,10 @@ bool same_case(NameView left, NameView right);
 /// A name with its own memory, no heap: 256 octets.
 class Name {
  public:
-  Name() = default;  // the root
-  explicit Name(NameView view);
+  /// The root. Only the octets in use are ever written: a hot path makes one of these per packet.
+  Name() { wire_[0] = 0; }  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  explicit Name(NameView view) { assign(view); }
+  void assign(NameView view);
   /// Presentation format, with or without the final dot, escapes understood; nothing when malformed.
   static std::optional<Name> from_text(std::string_view text);
 
@@ -72,15 +77,28 @@ class Name {
   friend std::size_t read_name(base::Bytes message, std::size_t offset, Name& out);
 
   std::uint8_t size_ = 1;
-  std::array<std::uint8_t, name_size_max> wire_{};
+  std::array<std::uint8_t, name_size_max> wire_;
 };
 
-/// Reads a possibly compressed name at `offset` of a message (RFC 1035 §4.1.4). Pointers must point
-/// strictly before the place they were read from, so work is bounded. Gives the offset behind the
-/// name in the message, or 0 when it is malformed (then `out` is unspecified).
+inline void Name::assign(NameView view) {
+  if (view.is_root()) {
+    size_ = 1;
+    wire_[0] = 0;
+    return;
+  }
+  size_ = static_cast<std::uint8_t>(view.size());
+  std::memcpy(wire_.data(), view.wire().data(), view.size());
+}
+
+/// Reads a possibly compressed name at `offset` of a message (RFC 1035 §4.1.4). Each pointer must lead
+/// strictly before the part of the name it ends, never into the header, and there are at most 127 of
+/// them (as many as a name has labels), so work is bounded. Gives the offset behind the name in the
+/// message, or 0 when it is malformed (then `out` is unspecified).
 std::size_t read_name(base::Bytes message, std::size_t offset, Name& out);
 
 /// The same without keeping the name.
 std::size_t skip_name(base::Bytes message, std::size_t offset);
+/// The same for a name that may not be compressed (RFC 3597 §4).
+std::size_t skip_plain_name(base::Bytes message, std::size_t offset);
 
 }  // namespace dns

@@ -12,7 +12,6 @@
 
 namespace dns {
 
-inline constexpr std::size_t header_size = 12;
 inline constexpr std::size_t message_size_max = 65535;
 inline constexpr std::size_t plain_udp_size = 512;  // RFC 1035 §4.2.1
 
@@ -49,7 +48,9 @@ struct Edns {
   std::uint16_t udp_size = plain_udp_size;  ///< never below 512 (RFC 6891 §6.2.3)
   std::uint8_t cookie_size = 0;             ///< 0, 8, or 16 to 40 (RFC 7873 §4)
   std::uint16_t unknown_options = 0;
-  std::array<std::uint8_t, 40> cookie{};    ///< client cookie, then the server cookie if any
+  std::array<std::uint8_t, 40> cookie;      ///< client cookie, then the server cookie if any; `cookie_size` of them
+
+  Edns() {}  // NOLINT: leaves `cookie` alone, which is not read beyond cookie_size
 };
 
 struct Request {
