@@ -1,11 +1,13 @@
-// The one cache of the process: whole answers in wire format, shared by all threads and transports. Readers take no lock and
-// write nothing but a "visited" mark; entries are immutable and freed through base::Epochs. SIEVE eviction per segment.
-// Design and figures: immutable entries, 64-byte buckets of tagged pointers, two candidate buckets. Owned by App.
+// The one cache of the process: whole answers in wire format, shared by all threads and transports.
+// Readers take no lock and write nothing but a "visited" mark; entries are immutable and freed
+// through base::Epochs. SIEVE eviction per segment. RFC 2308, RFC 4343, RFC 8020, RFC 8767, RFC
+// 9520. Owned by App.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -19,56 +21,86 @@ namespace cache {
 
 struct CacheStats {
   std::uint64_t entries = 0;
-  std::uint64_t octets = 0;          ///< index, slabs and what waits to be reclaimed: what the budget bounds
+  std::uint64_t octets =
+      0;  ///< index, slabs and what waits to be reclaimed: what the budget bounds
   std::uint64_t budget = 0;
-  std::uint64_t retired_octets = 0;
+  std::uint64_t retired_octets = 0;  ///< of `octets`: unlinked, and perhaps still read
   std::uint64_t inserts = 0;
-  std::uint64_t replaced = 0;
+  std::uint64_t replaced = 0;  ///< of `inserts`: in the place of an older answer
   std::uint64_t evicted_expired = 0;
   std::uint64_t evicted_for_room = 0;
   std::uint64_t flushed = 0;
-  std::uint64_t refused = 0;         ///< too large for the budget's share
+  std::uint64_t refused =
+      0;  ///< too large for a segment, not an answer to its key, or room only once readers are done
 };
 
-/// What a look-up found. The view is valid inside the reader's batch only.
+/// What a look-up found. Its views are valid inside the reader's batch only. What it means to who
+/// must answer (RFC 8767 §5, RFC 9520 §3.2):
+///
+/// | state  | failure remembered | and so                                                |
+/// | ------ | ------------------ | ----------------------------------------------------- |
+/// | fresh  | not looked for     | `answer` is the answer                                |
+/// | stale  | no                 | ask an upstream; `answer` is there in case that fails |
+/// | stale  | yes                | `answer`, stale, and ask nobody                       |
+/// | absent | yes                | `failure`, and ask nobody                             |
+/// | absent | no                 | ask an upstream                                       |
 struct Found {
   enum class State : std::uint8_t { absent, fresh, stale };
   State state = State::absent;
-  dns::AnswerView answer;
-  std::uint32_t age = 0;         ///< seconds since it was stored
-  std::uint32_t ttl_left = 0;    ///< seconds until it expires; 0 when stale
-  bool failure = false;          ///< a remembered failure (RFC 9520)
+  bool failure_remembered = false;     ///< and not expired
+  dns::AnswerView answer;              ///< unless absent
+  std::uint32_t age = 0;               ///< seconds since `answer` was stored
+  std::uint32_t ttl_left = 0;          ///< seconds until `answer` expires; 0 when stale
+  dns::AnswerView failure;             ///< when remembered: rcode, EDE, a message with the question
+  std::uint32_t failure_ttl_left = 0;  ///< seconds until an upstream may be asked again
 };
 
 class AnswerCache {
  public:
   struct Options {
-    std::uint64_t budget = 64 << 20;  ///< octets, hard
-    std::size_t threads = 1;          ///< how many will write: segments are at least four times as many
+    std::uint64_t budget = 64 << 20;  ///< octets, hard; at least 1 MiB
+    std::size_t threads = 1;  ///< how many will write: segments are at least four times as many
     HashSeed seed;
   };
 
+  /// Segments have at least 256 KiB each, so that 64 KiB answers find room; below 1 MiB per thread
+  /// they are fewer.
   AnswerCache(Options options, base::Epochs& epochs);
   ~AnswerCache();
   AnswerCache(const AnswerCache&) = delete;
   AnswerCache& operator=(const AnswerCache&) = delete;
 
-  [[nodiscard]] Key key_of(const dns::Question& question, bool dnssec_ok, bool checking_disabled) const;
+  /// The key refers to the question's name.
+  [[nodiscard]] Key key_of(const dns::Question& question, bool dnssec_ok,
+                           bool checking_disabled) const;
 
-  /// The exact question, or an NXDOMAIN for its name. Inside a batch of the calling thread; no lock, no allocation.
+  /// The exact question, or an NXDOMAIN for its name: the fresh one, or of two stale ones the
+  /// later; and a failure that is remembered for the question. Inside a batch of the calling
+  /// thread; no lock, no allocation.
   [[nodiscard]] Found find(const Key& key, base::Seconds32 now) const;
 
-  /// An NXDOMAIN for a name above (RFC 8020 §2), nearest to the root first: a few probes, for misses only. Fresh ones
-  /// alone. `above` gets the name it was kept for.
+  /// An NXDOMAIN for a name above (RFC 8020 §2), nearest to the root first: a few probes, for
+  /// misses only. Fresh ones alone. The name it was kept for is the question of `answer`. Of names
+  /// with more than 16 labels, the 16 topmost ancestors are looked for: what a peer can make us
+  /// probe is bounded.
   [[nodiscard]] Found find_cut(const Key& key, base::Seconds32 now) const;
 
-  /// Keeps a copy. An NXDOMAIN whose lifetime `cuts_below` is filed for all types. A failure (SERVFAIL …) never takes the
-  /// place of an answer that may still serve stale: it is filed beside it (RFC 8767 §4).
-  void insert(const Key& key, const dns::AnswerView& answer, const Lifetime& lifetime, base::Seconds32 now);
+  /// Keeps a copy. An NXDOMAIN whose lifetime `cuts_below` is filed for all types. A failure
+  /// (SERVFAIL …) never takes the place of an answer that may still serve stale: it is filed beside
+  /// it (RFC 8767 §4). What the answer contradicts goes: the failure, and the NXDOMAIN or the
+  /// answer to the same question. Takes a segment's mutex; best called outside a batch, for then
+  /// what is evicted can be reused at once.
+  void insert(const Key& key, const dns::AnswerView& answer, const Lifetime& lifetime,
+              base::Seconds32 now);
+
+  /// Remembers that nobody could answer, without a message of an upstream's (RFC 9520 §3.2).
+  void insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,
+                      const Lifetime& lifetime, base::Seconds32 now);
 
   /// Everything; gives how many entries went.
   std::uint64_t flush();
-  /// A name of every type and variant; with `below`, all names below it too.
+  /// A name of every type and variant; with `below`, all names below it too. Walks through
+  /// everything, segment by segment.
   std::uint64_t flush(dns::NameView name, bool below);
 
   [[nodiscard]] CacheStats stats() const;

@@ -1,0 +1,236 @@
+// The cache: the way of a look-up, and which segment an answer goes to.
+#include "cache/answer_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <deque>
+
+#include "cache/index.h"
+#include "cache/memory.h"
+#include "cache/segment.h"
+
+namespace cache {
+namespace {
+
+/// One slot for every 160 octets of the budget: small answers take 137 octets with their share of
+/// the index, the usual mix about 200; so the octets run out first, or nearly so.
+constexpr std::uint64_t octets_per_slot = 160;
+constexpr std::uint64_t segment_min = 256 * 1024;
+constexpr std::uint64_t alignment = 4096;
+constexpr std::size_t cut_probes_max = 16;
+
+struct Plan {
+  explicit Plan(const AnswerCache::Options& options) {
+    const std::uint64_t most =
+        std::bit_floor(std::max<std::uint64_t>(options.budget / segment_min, 1));
+    segments = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+        std::bit_ceil(4 * std::max<std::size_t>(options.threads, 1)), most));
+    share = options.budget / segments - sizeof(Segment);
+    buckets = static_cast<std::uint32_t>(share / (octets_per_slot * Bucket::slots));
+    share -= buckets * sizeof(Bucket);
+    share -= share % alignment;
+  }
+
+  std::uint32_t segments;
+  std::uint64_t share;    ///< slabs, octets per segment
+  std::uint32_t buckets;  ///< per segment
+};
+
+bool is_fresh(const Entry* entry, base::Seconds32 now) {
+  return entry != nullptr && now < entry->expires;
+}
+bool is_usable(const Entry* entry, base::Seconds32 now) {
+  return entry != nullptr && now < entry->useless_from;
+}
+
+void set_answer(Found& found, Entry& entry, base::Seconds32 now) {
+  entry.mark_visited();
+  const bool fresh = now < entry.expires;
+  found.state = fresh ? Found::State::fresh : Found::State::stale;
+  found.answer = entry.view();
+  found.age = now - entry.inserted;
+  found.ttl_left = fresh ? entry.expires - now : 0;
+}
+
+}  // namespace
+
+class AnswerCache::Impl {
+ public:
+  Impl(const Options& options, base::Epochs& epochs)
+      : seed(options.seed),
+        budget(options.budget),
+        plan(options),
+        index_memory(plan.segments * plan.buckets * sizeof(Bucket)),
+        slab_memory(plan.segments * plan.share),
+        index(reinterpret_cast<Bucket*>(index_memory.data()), plan.segments, plan.buckets) {
+    for (std::uint32_t number = 0; number < plan.segments; ++number) {
+      segments.emplace_back(index, epochs, slab_memory.data() + number * plan.share, plan.share);
+    }
+  }
+
+  [[nodiscard]] Segment& segment_of(std::uint64_t hash) { return segments[index.segment_of(hash)]; }
+
+  [[nodiscard]] Entry* search(const Filing& filing) const {
+    const auto wanted = [&filing](const Entry& entry) {
+      return entry.is_for(filing.hash, filing.key, filing.scope);
+    };
+    Entry* const entry = Index::search(index.first(filing.hash), filing.hash, wanted);
+    return entry != nullptr ? entry : Index::search(index.second(filing.hash), filing.hash, wanted);
+  }
+
+  [[nodiscard]] Filing every_type(const Key& key) const {
+    return {key, hash_of_every_type(seed, key.name_hash, key.klass, key.variant),
+            Scope::every_type};
+  }
+
+  // Readers' first: never written after construction.
+  const HashSeed seed;
+  const std::uint64_t budget;
+  const Plan plan;
+  Memory index_memory;
+  Memory slab_memory;
+  const Index index;
+  std::deque<Segment> segments;
+};
+
+AnswerCache::AnswerCache(Options options, base::Epochs& epochs)
+    : impl_(std::make_unique<Impl>(options, epochs)) {}
+AnswerCache::~AnswerCache() = default;
+
+Key AnswerCache::key_of(const dns::Question& question, bool dnssec_ok,
+                        bool checking_disabled) const {
+  return make_key(impl_->seed, question, dnssec_ok, checking_disabled);
+}
+
+Found AnswerCache::find(const Key& key, base::Seconds32 now) const {
+  Found found;
+  Entry* const exact = impl_->search({key, key.hash, Scope::question});
+  if (is_fresh(exact, now)) {
+    set_answer(found, *exact, now);
+    return found;
+  }
+  Entry* const missing = impl_->search(impl_->every_type(key));
+  if (is_fresh(missing, now)) {
+    set_answer(found, *missing, now);
+    return found;
+  }
+  Entry* const failure = impl_->search({key, key.hash, Scope::failure});
+  if (is_fresh(failure, now)) {
+    failure->mark_visited();
+    found.failure_remembered = true;
+    found.failure = failure->view();
+    found.failure_ttl_left = failure->expires - now;
+  }
+  const bool exact_serves = is_usable(exact, now);
+  const bool missing_serves = is_usable(missing, now);
+  if (exact_serves && (!missing_serves || exact->inserted >= missing->inserted)) {
+    set_answer(found, *exact, now);
+  } else if (missing_serves) {
+    set_answer(found, *missing, now);
+  }
+  return found;
+}
+
+Found AnswerCache::find_cut(const Key& key, base::Seconds32 now) const {
+  const base::Bytes wire = key.name.wire();
+  std::array<std::uint8_t, cut_probes_max>
+      starts{};  // of the topmost ancestors, a ring: the last ones written count
+  std::size_t labels = 0;
+  for (std::size_t at = 0; at < wire.size() && wire[at] != 0; at += wire[at] + 1U) {
+    starts[labels++ % starts.size()] = static_cast<std::uint8_t>(at);
+  }
+  const std::size_t lowest =
+      labels > starts.size() ? labels - starts.size() : 1;  // the name itself is find()'s
+  for (std::size_t label = labels; label > lowest; --label) {
+    Key above = key;
+    above.name = dns::NameView{wire.subspan(starts[(label - 1) % starts.size()])};
+    above.name_hash = hash_of_name(impl_->seed, above.name);
+    Entry* const entry = impl_->search(impl_->every_type(above));
+    if (!is_fresh(entry, now)) continue;
+    Found found;
+    set_answer(found, *entry, now);
+    return found;
+  }
+  return {};
+}
+
+void AnswerCache::insert(const Key& key, const dns::AnswerView& answer, const Lifetime& lifetime,
+                         base::Seconds32 now) {
+  if (!lifetime.keep || lifetime.fresh_seconds == 0) return;
+  const Filing question{key, key.hash, Scope::question};
+  const Filing failure{key, key.hash, Scope::failure};
+  const Filing every_type = impl_->every_type(key);
+  Segment& of_question = impl_->segment_of(question.hash);
+  Segment& of_every_type = impl_->segment_of(every_type.hash);
+  if (lifetime.failure) {
+    of_question.insert(failure, answer, lifetime, now);
+    return;
+  }
+  if (lifetime.cuts_below) {
+    of_every_type.insert(every_type, answer, lifetime, now);
+    of_question.forget(question);
+  } else {
+    of_question.insert(question, answer, lifetime, now);
+    of_every_type.forget(every_type);
+  }
+  of_question.forget(failure);
+}
+
+void AnswerCache::insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,
+                                 const Lifetime& lifetime, base::Seconds32 now) {
+  std::array<std::uint8_t, dns::header_size + dns::name_size_max + 4> message;
+  base::Writer out(message);
+  out.u16(0);
+  out.u16(static_cast<std::uint16_t>(dns::flag::qr | dns::flag::rd | dns::flag::ra |
+                                     (static_cast<std::uint16_t>(rcode) & 0xfU)));
+  out.u16(1);
+  out.zeros(6);
+  out.bytes(key.name.wire());
+  out.u16(static_cast<std::uint16_t>(key.type));
+  out.u16(static_cast<std::uint16_t>(key.klass));
+  const dns::AnswerView answer{
+      out.written(), {}, rcode, ede.has_value(), ede.value_or(dns::Ede::other), {}};
+  Lifetime as_failure = lifetime;
+  as_failure.failure = true;
+  insert(key, answer, as_failure, now);
+}
+
+std::uint64_t AnswerCache::flush() {
+  std::uint64_t gone = 0;
+  for (Segment& segment : impl_->segments) {
+    gone += segment.flush([](const Entry&) { return true; });
+  }
+  return gone;
+}
+
+std::uint64_t AnswerCache::flush(dns::NameView name, bool below) {
+  std::uint64_t gone = 0;
+  for (Segment& segment : impl_->segments) {
+    gone += segment.flush([name, below](const Entry& entry) {
+      return below ? entry.name().is_at_or_below(name) : entry.name() == name;
+    });
+  }
+  return gone;
+}
+
+CacheStats AnswerCache::stats() const {
+  CacheStats sum;
+  sum.budget = impl_->budget;
+  sum.octets = impl_->index_memory.size() + impl_->plan.segments * sizeof(Segment);
+  for (const Segment& segment : impl_->segments) {
+    const SegmentStats& one = segment.stats();
+    sum.entries += one.entries.value();
+    sum.octets += one.slab_octets.value();
+    sum.retired_octets += one.retired_octets.value();
+    sum.inserts += one.inserts.value();
+    sum.replaced += one.replaced.value();
+    sum.evicted_expired += one.evicted_expired.value();
+    sum.evicted_for_room += one.evicted_for_room.value();
+    sum.flushed += one.flushed.value();
+    sum.refused += one.refused.value();
+  }
+  return sum;
+}
+
+}  // namespace cache

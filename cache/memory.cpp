@@ -1,0 +1,46 @@
+// The cache's memory from the kernel.
+#include "cache/memory.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SALLYPORT_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#endif
+#endif
+
+namespace cache {
+
+Memory::Memory(std::size_t size) : size_(size) {
+  void* const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED)
+    throw std::system_error(errno, std::generic_category(), "no memory for the cache");
+  data_ = static_cast<std::byte*>(at);
+  // Huge pages would make megabytes resident for the first answer of each segment.
+  ::madvise(at, size, MADV_NOHUGEPAGE);
+}
+
+Memory::~Memory() {
+  allow_use(data_, size_);
+  ::munmap(data_, size_);
+}
+
+#ifdef SALLYPORT_ADDRESS_SANITIZER
+void forbid_use(const void* at, std::size_t size) {
+  __asan_poison_memory_region(at, size);
+}
+void allow_use(const void* at, std::size_t size) {
+  __asan_unpoison_memory_region(at, size);
+}
+#else
+void forbid_use(const void*, std::size_t) {}
+void allow_use(const void*, std::size_t) {}
+#endif
+
+}  // namespace cache

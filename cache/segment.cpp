@@ -1,0 +1,249 @@
+// Insertion, eviction and reclamation.
+#include "cache/segment.h"
+
+#include <algorithm>
+
+namespace cache {
+namespace {
+
+/// What is filed must be found: the message has the key's question, and its parts are countable in
+/// 16 bits.
+bool answers(const Key& key, const dns::AnswerView& answer) {
+  const std::size_t name_size = key.name.size();
+  if (name_size == 0 || answer.wire.size() < Entry::question_offset + name_size + 4) return false;
+  if (answer.wire.size() > dns::message_size_max ||
+      answer.ttl_offsets.size() > dns::message_size_max)
+    return false;
+  const std::uint8_t* const question = &answer.wire[Entry::question_offset];
+  return same_lowered(question, key.name.wire().data(), name_size) &&
+         base::load_u16(question + name_size) == static_cast<std::uint16_t>(key.type) &&
+         base::load_u16(question + name_size + 2) == static_cast<std::uint16_t>(key.klass);
+}
+
+}  // namespace
+
+Segment::Segment(const Index& index, base::Epochs& epochs, std::byte* memory, std::size_t size)
+    : index_(index), epochs_(epochs), memory_(memory), slabs_(memory, size) {}
+
+bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
+                     base::Seconds32 now) {
+  const std::scoped_lock lock(mutex_);
+  void* const block =
+      answers(filing.key, answer) ? room_for(Entry::size_for(answer), now) : nullptr;
+  if (block == nullptr) {
+    stats_.refused.add();
+    return false;
+  }
+  Entry& entry = *Entry::make(block, filing.hash, filing.key, filing.scope, answer, lifetime, now);
+  if (Slot* const same = slot_of(filing)) {
+    Entry& old = *Slot::entry_of(same->load());
+    take_place(entry, old);
+    same->store(Slot::word_of(&entry));
+    retire(old);
+    stats_.replaced.add();
+  } else {
+    slot_for_new(filing.hash, now).store(Slot::word_of(&entry));
+    enqueue(entry);
+    stats_.entries.add();
+  }
+  stats_.inserts.add();
+  keep_reserve(slabs_.class_of(block), now);
+  stats_.slab_octets.set(slabs_.octets());
+  return true;
+}
+
+void Segment::forget(const Filing& filing) {
+  const std::scoped_lock lock(mutex_);
+  if (const Slot* const slot = slot_of(filing)) remove(*Slot::entry_of(slot->load()));
+}
+
+// Memory.
+
+/// A block of at least `size` octets: a free one, or one that eviction frees at once because no
+/// reader is in the middle of a batch. When readers are, what was evicted serves a later insertion
+/// and this one finds no room.
+void* Segment::room_for(std::size_t size, base::Seconds32 now) {
+  const std::size_t size_class = Slabs::class_for(size);
+  if (size_class == Slabs::classes ||
+      Slabs::block_sizes[size_class] > slabs_.pages() * Slabs::page_size / 2) {
+    return nullptr;
+  }
+  reclaim();
+  if (void* const block = slabs_.take(size_class)) return block;
+  if (waiting_blocks_[size_class] >= waiting_max)
+    return nullptr;  // a reader holds everything up: evict no more for it
+
+  const Entry* victim = nullptr;
+  for (unsigned count = 0; count < evictions_at_once && waiting_blocks_[size_class] == 0; ++count) {
+    victim = evict_one(now);
+    if (victim == nullptr) break;
+  }
+  if (victim != nullptr && waiting_blocks_[size_class] == 0) {
+    evict_pages(slabs_.page_of(victim), size_class,
+                now);  // this size is rare here: it gets a whole page
+  }
+  reclaim();
+  return slabs_.take(size_class);
+}
+
+/// Evicts ahead, so that the next insertions find blocks whose readers have gone by then.
+void Segment::keep_reserve(std::size_t size_class, base::Seconds32 now) {
+  constexpr std::size_t reserve_octets = 4096;
+  if (slabs_.has_free_page()) return;
+  const std::size_t wanted =
+      std::min<std::size_t>(reserve_octets / Slabs::block_sizes[size_class], 8);
+  for (unsigned count = 0; count < 2; ++count) {
+    if (slabs_.ready(size_class) + waiting_blocks_[size_class] >= wanted) return;
+    if (evict_one(now) == nullptr) return;
+  }
+}
+
+// Eviction.
+
+/// SIEVE: the hand goes from old to new, takes the mark from entries that were asked for and evicts
+/// the first without one; what nobody can use any more goes whatever its mark. Gives the victim,
+/// unlinked; nullptr when there is none.
+Entry* Segment::evict_one(base::Seconds32 now) {
+  std::uint32_t link = hand_ != none ? hand_ : oldest_;
+  if (link == none) return nullptr;
+  for (unsigned passed = 0; passed < patience; ++passed) {
+    Entry& entry = at(link);
+    if (now >= entry.useless_from || entry.visited.load(std::memory_order_relaxed) == 0) break;
+    entry.visited.store(0, std::memory_order_relaxed);
+    link = entry.newer != none ? entry.newer : oldest_;
+  }
+  hand_ = link;
+  Entry& victim = at(link);
+  evict(victim, now);
+  return &victim;
+}
+
+/// Everything in a page's blocks, or in as many pages as a run of the class needs: sizes asked for
+/// change with time, and blocks of one size do not become another's by evicting here and there.
+void Segment::evict_pages(std::uint32_t page, std::size_t size_class, base::Seconds32 now) {
+  const auto count = static_cast<std::uint32_t>(
+      std::max<std::size_t>(Slabs::block_sizes[size_class] / Slabs::page_size, 1));
+  const std::uint32_t first = std::min(page, slabs_.pages() - count);
+  slabs_.each_block(first, count, [this, now](void* block) {
+    Entry& entry = *static_cast<Entry*>(block);
+    if (entry.newer != retired) evict(entry, now);
+  });
+}
+
+void Segment::evict(Entry& entry, base::Seconds32 now) {
+  (now >= entry.useless_from ? stats_.evicted_expired : stats_.evicted_for_room).add();
+  remove(entry);
+}
+
+// The index.
+
+Slot* Segment::slot_of(const Filing& filing) const {
+  for (Bucket* const bucket : {&index_.first(filing.hash), &index_.second(filing.hash)}) {
+    for (Slot& slot : bucket->slot) {
+      const std::uint64_t word = slot.load();
+      if (!Slot::has_tag(word, Slot::tag_of(filing.hash))) continue;
+      if (Slot::entry_of(word)->is_for(filing.hash, filing.key, filing.scope)) return &slot;
+    }
+  }
+  return nullptr;
+}
+
+Slot* Segment::slot_of(const Entry& entry) const {
+  const std::uint64_t word = Slot::word_of(&entry);
+  for (Bucket* const bucket : {&index_.first(entry.hash), &index_.second(entry.hash)}) {
+    for (Slot& slot : bucket->slot) {
+      if (slot.load() == word) return &slot;
+    }
+  }
+  return nullptr;
+}
+
+/// A free slot of the two buckets, the first one's first: most look-ups then touch one line. When
+/// both are full, the entry that is worth least makes way.
+Slot& Segment::slot_for_new(std::uint64_t hash, base::Seconds32 now) {
+  Slot* least = nullptr;
+  std::uint64_t least_worth = ~std::uint64_t{0};
+  for (Bucket* const bucket : {&index_.first(hash), &index_.second(hash)}) {
+    for (Slot& slot : bucket->slot) {
+      const std::uint64_t word = slot.load();
+      if (word == Slot::empty) return slot;
+      const Entry& entry = *Slot::entry_of(word);
+      const bool useless = now >= entry.useless_from;
+      const std::uint64_t marked = entry.visited.load(std::memory_order_relaxed);
+      const std::uint64_t worth = useless ? 0 : (marked + 1) << 32 | entry.inserted;
+      if (worth >= least_worth) continue;
+      least = &slot;
+      least_worth = worth;
+    }
+  }
+  evict(*Slot::entry_of(least->load()), now);
+  return *least;
+}
+
+// The queue.
+
+void Segment::remove(Entry& entry) {
+  slot_of(entry)->store(Slot::empty);
+  dequeue(entry);
+  retire(entry);
+  stats_.entries.subtract(1);
+}
+
+void Segment::enqueue(Entry& entry) {
+  entry.older = newest_;
+  entry.newer = none;
+  (newest_ != none ? at(newest_).newer : oldest_) = link_to(entry);
+  newest_ = link_to(entry);
+}
+
+void Segment::dequeue(Entry& entry) {
+  if (hand_ == link_to(entry)) hand_ = entry.newer;
+  (entry.older != none ? at(entry.older).newer : oldest_) = entry.newer;
+  (entry.newer != none ? at(entry.newer).older : newest_) = entry.older;
+}
+
+/// A newer answer to the same question stands where the old one stood, marked: that it was asked
+/// for again is a hit.
+void Segment::take_place(Entry& entry, Entry& old) {
+  const std::uint32_t link = link_to(entry);
+  entry.older = old.older;
+  entry.newer = old.newer;
+  (old.older != none ? at(old.older).newer : oldest_) = link;
+  (old.newer != none ? at(old.newer).older : newest_) = link;
+  if (hand_ == link_to(old)) hand_ = link;
+  entry.visited.store(1, std::memory_order_relaxed);
+}
+
+// Reclamation. An unlinked entry may still be read; its links no longer are anybody's but the
+// segment's.
+
+void Segment::retire(Entry& entry) {
+  entry.newer = retired;
+  entry.older = later_;
+  later_ = link_to(entry);
+  const std::size_t size_class = slabs_.class_of(&entry);
+  ++waiting_blocks_[size_class];
+  stats_.retired_octets.add(Slabs::block_sizes[size_class]);
+}
+
+/// Frees what no reader can still see. One stamp stands for all that was unlinked before it was
+/// taken.
+void Segment::reclaim() {
+  while (waiting_ != none || later_ != none) {
+    if (waiting_ == none) {
+      waiting_ = std::exchange(later_, none);
+      waiting_stamp_ = epochs_.retire_stamp();
+    }
+    if (epochs_.safe_before() <= waiting_stamp_) return;
+    while (waiting_ != none) {
+      Entry& entry = at(waiting_);
+      waiting_ = entry.older;
+      const std::size_t size_class = slabs_.class_of(&entry);
+      --waiting_blocks_[size_class];
+      stats_.retired_octets.subtract(Slabs::block_sizes[size_class]);
+      slabs_.give_back(&entry);
+    }
+  }
+}
+
+}  // namespace cache
