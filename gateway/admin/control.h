@@ -1,5 +1,6 @@
-// What the admin server may ask of the gateway, and nothing else. Implemented by gateway::App. Every call comes from the
-// admin thread, one at a time, while workers go on answering: an implementation is thread-safe against them.
+// What the admin server may ask of the gateway, and nothing else. Implemented by gateway::App.
+// Every call comes from the admin thread, one at a time, while workers go on answering: an
+// implementation is thread-safe against them.
 #pragma once
 
 #include <chrono>
@@ -16,14 +17,16 @@ namespace gateway::admin {
 /// `GET /healthz`: 200 when `ok`, else 503 with the reasons.
 struct Health {
   bool ok = true;
-  std::vector<std::string> reasons;  ///< one clause each: "draining", "no upstream has answered for 30 s"
+  std::vector<std::string>
+      reasons;  ///< one clause each: "draining", "no upstream has answered for 30 s"
 };
 
 /// A reload builds a whole new snapshot and swaps it, or changes nothing and says why.
 struct ReloadOutcome {
   bool ok = false;
-  std::vector<std::string> complaints;  ///< why not; whole texts with line and caret (conf::Complaint::to_text)
-  std::vector<std::string> changes;     ///< what is different now, and what takes a restart
+  std::vector<std::string>
+      complaints;  ///< why not; whole texts with line and caret (conf::Complaint::to_text)
+  std::vector<std::string> changes;  ///< what is different now, and what takes a restart
 };
 
 /// `sallyport cache stats`.
@@ -41,11 +44,11 @@ struct ListenerStatus {
 
 struct UpstreamStatus {
   std::string url;
-  bool usable = true;             ///< false while it is passed over after failures
+  bool usable = true;  ///< false while it is passed over after failures
   std::uint64_t queries = 0;
   std::uint64_t errors = 0;
-  std::uint64_t links_open = 0;   ///< TCP or TLS connections now
-  std::string last_error;         ///< empty when the last exchange went well
+  std::uint64_t links_open = 0;  ///< TCP or TLS connections now
+  std::string last_error;        ///< empty when the last exchange went well
 };
 
 /// `sallyport status`. Counts are since the start.
@@ -53,11 +56,11 @@ struct Status {
   std::string version;
   std::int64_t process_id = 0;
   std::chrono::system_clock::time_point started;
-  std::string configuration;      ///< path of the file, or "built-in defaults"
+  std::string configuration;  ///< path of the file, or "built-in defaults"
   std::string state_directory;
   std::uint32_t workers = 0;
   std::uint64_t queries = 0;
-  std::uint64_t sessions = 0;     ///< open now
+  std::uint64_t sessions = 0;  ///< open now
   std::vector<ListenerStatus> listeners;
   std::vector<UpstreamStatus> upstreams;
 };

@@ -1,5 +1,6 @@
-// The one table of metric families: name, kind, labels, help. The registry, the scrape's HELP lines and the list in this
-// folder's README come from it; a family that is not here cannot be counted. Prometheus naming conventions.
+// The one table of metric families: name, kind, labels, help. The registry, the scrape's HELP lines
+// and the list in this folder's README come from it; a family that is not here cannot be counted.
+// Prometheus naming conventions.
 #pragma once
 
 #include <array>
@@ -20,8 +21,10 @@ using enum base::MetricRegistry::Kind;
 
 inline constexpr MetricRow rows[] = {
     // What clients ask and get.
-    {{"sallyport_queries_total", counter, "Queries received."}, "listener, transport, family, qtype"},
-    {{"sallyport_responses_total", counter, "Answers given, by where they came from."}, "transport, rcode, source"},
+    {{"sallyport_queries_total", counter, "Queries received."},
+     "listener, transport, family, qtype"},
+    {{"sallyport_responses_total", counter, "Answers given, by where they came from."},
+     "transport, rcode, source"},
     {{"sallyport_response_duration_seconds", histogram, "From receipt of a query to its answer."},
      "transport, source"},
     {{"sallyport_drops_total", counter, "Packets and queries that were not answered."}, "reason"},
@@ -33,34 +36,46 @@ inline constexpr MetricRow rows[] = {
 
     // The cache.
     {{"sallyport_cache_entries", gauge, "Answers in the cache."}, ""},
-    {{"sallyport_cache_octets", gauge, "Memory of the cache, what waits to be reclaimed included."}, ""},
+    {{"sallyport_cache_octets", gauge, "Memory of the cache, what waits to be reclaimed included."},
+     ""},
     {{"sallyport_cache_budget_octets", gauge, "Memory that the cache may use."}, ""},
     {{"sallyport_cache_hits_total", counter, "Queries answered from the cache."}, "state"},
-    {{"sallyport_cache_misses_total", counter, "Queries that the cache had no usable answer for."}, ""},
+    {{"sallyport_cache_misses_total", counter, "Queries that the cache had no usable answer for."},
+     ""},
     {{"sallyport_cache_inserts_total", counter, "Answers put into the cache."}, ""},
     {{"sallyport_cache_evictions_total", counter, "Answers that left the cache."}, "cause"},
 
     // Upstreams.
-    {{"sallyport_upstream_queries_total", counter, "Queries sent to an upstream."}, "upstream, protocol"},
-    {{"sallyport_upstream_replies_total", counter, "Replies of an upstream that matched their question."},
+    {{"sallyport_upstream_queries_total", counter, "Queries sent to an upstream."},
+     "upstream, protocol"},
+    {{"sallyport_upstream_replies_total", counter,
+      "Replies of an upstream that matched their question."},
      "upstream, protocol, rcode"},
-    {{"sallyport_upstream_errors_total", counter, "Exchanges with an upstream that brought no usable reply."},
+    {{"sallyport_upstream_errors_total", counter,
+      "Exchanges with an upstream that brought no usable reply."},
      "upstream, protocol, reason"},
-    {{"sallyport_upstream_retries_total", counter, "Queries sent again to the same upstream."}, "upstream, protocol"},
+    {{"sallyport_upstream_retries_total", counter, "Queries sent again to the same upstream."},
+     "upstream, protocol"},
     {{"sallyport_upstream_mismatched_replies_total", counter,
       "Replies that were not to the question asked, ignored (RFC 5452)."},
      "upstream, protocol"},
     {{"sallyport_upstream_connections_total", counter, "TCP and TLS connections to an upstream."},
      "upstream, protocol, result, resumed"},
-    {{"sallyport_upstream_disconnections_total", counter, "TCP and TLS connections to an upstream that ended."},
+    {{"sallyport_upstream_disconnections_total", counter,
+      "TCP and TLS connections to an upstream that ended."},
      "upstream, protocol, reason"},
-    {{"sallyport_upstream_exchange_duration_seconds", histogram, "From sending a query to its reply."},
+    {{"sallyport_upstream_exchange_duration_seconds", histogram,
+      "From sending a query to its reply."},
      "upstream, protocol"},
 
     // The gateway itself.
     {{"sallyport_config_reloads_total", counter, "Reloads of the configuration."}, "result"},
-    {{"sallyport_certificate_expiry_timestamp_seconds", gauge, "When a certificate ends, in Unix time."}, "name"},
-    {{"sallyport_log_lines_dropped_total", counter, "Log lines lost because their writer was held up."}, ""},
+    {{"sallyport_certificate_expiry_timestamp_seconds", gauge,
+      "When a certificate ends, in Unix time."},
+     "name"},
+    {{"sallyport_log_lines_dropped_total", counter,
+      "Log lines lost because their writer was held up."},
+     ""},
     {{"sallyport_build_info", gauge, "Always 1; says which version runs."}, "version"},
 
     // The process, under the names that every Prometheus dashboard knows.

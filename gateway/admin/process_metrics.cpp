@@ -52,7 +52,8 @@ double most_files() {
 void add_process_metrics(base::MetricRegistry& registry, std::string_view version) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const double started = std::chrono::duration<double>(now).count();
-  registry.add_gauge("sallyport_build_info", {{"version", std::string(version)}}, [] { return 1.0; });
+  registry.add_gauge("sallyport_build_info", {{"version", std::string(version)}},
+                     [] { return 1.0; });
   registry.add_gauge("process_start_time_seconds", {}, [started] { return started; });
   registry.add_counter("process_cpu_seconds_total", {}, cpu_seconds);
   registry.add_gauge("process_resident_memory_bytes", {}, resident_bytes);

@@ -7,7 +7,8 @@
 
 namespace gateway::admin {
 
-/// Registers process_* and sallyport_build_info. Values are read at each scrape, on the scraping thread.
+/// Registers process_* and sallyport_build_info. Values are read at each scrape, on the scraping
+/// thread.
 void add_process_metrics(base::MetricRegistry& registry, std::string_view version);
 
 }  // namespace gateway::admin

@@ -1,0 +1,2 @@
+// The one translation unit that compiles Boost.JSON, which we use without its library.
+#include <boost/json/src.hpp>
