@@ -1,4 +1,5 @@
-// Making a response fit to keep, and what is to be known of it. RFC 2181 §5.2, §8; RFC 2308 §2, §5; RFC 6891 §6.1.1.
+// Making a response fit to keep, and what is to be known of it. RFC 2181 §5.2, §8; RFC 2308 §2, §5;
+// RFC 6891 §6.1.1.
 #include "dns/answer.h"
 
 #include <algorithm>
@@ -17,14 +18,16 @@ base::Error malformed(const MessageWalk::Fault& fault) {
           std::format("malformed response: {} at octet {}", fault.what, fault.offset)};
 }
 
-/// Belongs to one hop's message and not to the answer: TSIG (RFC 8945 §5), and SIG(0), which covers no type (RFC 2931 §3).
+/// Belongs to one hop's message and not to the answer: TSIG (RFC 8945 §5), and SIG(0), which covers
+/// no type (RFC 2931 §3).
 bool is_of_this_hop(const Record& record, base::Bytes message) {
   if (record.section != Section::additional) return false;
   return record.type == RrType::tsig ||
          (record.type == RrType::sig && base::load_u16(record.rdata(message).data()) == 0);
 }
 
-/// The first EDE of the response; the text is upstream's and goes no further than its length octets allow.
+/// The first EDE of the response; the text is upstream's and goes no further than its length octets
+/// allow.
 void take_ede(const Record& opt, base::Bytes message, KeptAnswer& kept) {
   OptionReader options(opt.rdata(message));
   EdnsOption code{};
@@ -37,8 +40,8 @@ void take_ede(const Record& opt, base::Bytes message, KeptAnswer& kept) {
   }
 }
 
-/// Copies what is kept: one piece up to the first octet that goes, and the records behind it one by one, without pointers,
-/// for those might lead to what has moved.
+/// Copies what is kept: one piece up to the first octet that goes, and the records behind it one by
+/// one, without pointers, for those might lead to what has moved.
 bool copy_without_hop(base::Bytes response, std::span<const Record> records, std::size_t first_gone,
                       KeptAnswer& kept) {
   kept.wire.assign(response.begin(), response.begin() + static_cast<std::ptrdiff_t>(first_gone));
@@ -58,8 +61,9 @@ bool copy_without_hop(base::Bytes response, std::span<const Record> records, std
   return true;
 }
 
-/// An RRset's identity in 64 bits. Two sets that fall together only share the lesser TTL, and whoever could bring that about
-/// chose the TTLs anyway, so the hash needs no secret. A signature belongs to the set it covers (RFC 4034 §3).
+/// An RRset's identity in 64 bits. Two sets that fall together only share the lesser TTL, and
+/// whoever could bring that about chose the TTLs anyway, so the hash needs no secret. A signature
+/// belongs to the set it covers (RFC 4034 §3).
 std::uint64_t rrset_hash(base::Bytes message, const Record& record) {
   constexpr std::uint64_t prime = 0x100000001b3;  // FNV-1a
   std::uint64_t hash = 0xcbf29ce484222325;
@@ -68,7 +72,8 @@ std::uint64_t rrset_hash(base::Bytes message, const Record& record) {
   read_name(message, record.offset, owner);
   for (const std::uint8_t octet : owner.view().wire()) mix(to_lower(octet));
   mix(static_cast<std::uint64_t>(record.type) << 16 | static_cast<std::uint64_t>(record.klass));
-  if (record.type == RrType::rrsig && record.rdata_size >= 2) mix(base::load_u16(record.rdata(message).data()));
+  if (record.type == RrType::rrsig && record.rdata_size >= 2)
+    mix(base::load_u16(record.rdata(message).data()));
   return hash;
 }
 
@@ -84,10 +89,12 @@ void settle_ttls(base::Bytes response, std::span<const Record> records, KeptAnsw
   auto offset = kept.ttl_offsets.begin();
   for (const Record& record : records) {
     if (is_of_this_hop(record, response)) continue;
-    const std::uint32_t ttl = record.ttl > std::numeric_limits<std::int32_t>::max() ? 0 : record.ttl;
+    const std::uint32_t ttl =
+        record.ttl > std::numeric_limits<std::int32_t>::max() ? 0 : record.ttl;
     entries.push_back({rrset_hash(response, record), ttl, *offset++});
   }
-  std::ranges::sort(entries, {}, [](const Entry& entry) { return std::pair{entry.rrset, entry.ttl}; });
+  std::ranges::sort(entries, {},
+                    [](const Entry& entry) { return std::pair{entry.rrset, entry.ttl}; });
   for (std::size_t i = 0, first = 0; i < entries.size(); ++i) {
     if (entries[i].rrset != entries[first].rrset) first = i;
     base::store_u32(&kept.wire[entries[i].offset], entries[first].ttl);
@@ -97,9 +104,7 @@ void settle_ttls(base::Bytes response, std::span<const Record> records, KeptAnsw
 }  // namespace
 
 base::Result<KeptAnswer> keep_answer(base::Bytes response) {
-  const auto unfit = [](std::string_view why) {
-    return std::unexpected(malformed({0, why}));
-  };
+  const auto unfit = [](std::string_view why) { return std::unexpected(malformed({0, why})); };
   if (response.size() > message_size_max) return unfit("more than 65,535 octets");
   MessageWalk walk(response);
   std::vector<Record> records;
@@ -111,14 +116,16 @@ base::Result<KeptAnswer> keep_answer(base::Bytes response) {
   if (walk.question_count() != 1) return unfit("not one question");
 
   std::size_t first_gone = walk.opt() ? walk.opt()->offset : response.size();
-  const auto hop = std::ranges::find_if(records, [&](const Record& r) { return is_of_this_hop(r, response); });
+  const auto hop =
+      std::ranges::find_if(records, [&](const Record& r) { return is_of_this_hop(r, response); });
   if (hop != records.end()) first_gone = std::min(first_gone, hop->offset);
 
   KeptAnswer kept;
   kept.rcode = walk.rcode();
   kept.ttl_offsets.reserve(records.size());
   if (walk.opt()) take_ede(*walk.opt(), response, kept);
-  if (!copy_without_hop(response, records, first_gone, kept)) return unfit("too large without compression");
+  if (!copy_without_hop(response, records, first_gone, kept))
+    return unfit("too large without compression");
   settle_ttls(response, records, kept);
   base::store_u16(&kept.wire[0], 0);
   base::store_u16(&kept.wire[2], static_cast<std::uint16_t>(walk.flags() & ~flag::z));
@@ -134,7 +141,8 @@ AnswerFacts facts_of(const AnswerView& answer) {
     facts.has_ttl = true;
     if (record.section == Section::answer) {
       facts.answer_section_empty = false;
-      answered = answered || record.type == walk.question().type || walk.question().type == RrType::any;
+      answered =
+          answered || record.type == walk.question().type || walk.question().type == RrType::any;
     }
     if (record.section == Section::authority && record.type == RrType::soa && !facts.has_soa) {
       facts.has_soa = true;
@@ -142,9 +150,15 @@ AnswerFacts facts_of(const AnswerView& answer) {
     }
   }
   switch (answer.rcode) {
-    case Rcode::noerror: facts.kind = answered ? AnswerKind::positive : AnswerKind::nodata; break;
-    case Rcode::nxdomain: facts.kind = AnswerKind::nxdomain; break;
-    default: facts.kind = AnswerKind::failure; break;
+    case Rcode::noerror:
+      facts.kind = answered ? AnswerKind::positive : AnswerKind::nodata;
+      break;
+    case Rcode::nxdomain:
+      facts.kind = AnswerKind::nxdomain;
+      break;
+    default:
+      facts.kind = AnswerKind::failure;
+      break;
   }
   return facts;
 }

@@ -1,5 +1,5 @@
-// An answer as it is kept and shared: without OPT, id 0, its TTLs found once. RFC 6891 §6.1.1 (OPT is
-// hop by hop), RFC 2181 §5.2 and §8 (TTLs of an RRset), RFC 8914 (EDE kept beside).
+// An answer as it is kept and shared: without OPT, id 0, its TTLs found once. RFC 6891 §6.1.1 (OPT
+// is hop by hop), RFC 2181 §5.2 and §8 (TTLs of an RRset), RFC 8914 (EDE kept beside).
 #pragma once
 
 #include <cstdint>
@@ -42,20 +42,20 @@ struct KeptAnswer {
 
 /// What sort of answer it is, which decides its lifetime (RFC 2308 §2).
 enum class AnswerKind : std::uint8_t {
-  positive,   ///< records for the question, or a CNAME chain that ends in some
-  nodata,     ///< NOERROR without them
+  positive,  ///< records for the question, or a CNAME chain that ends in some
+  nodata,    ///< NOERROR without them
   nxdomain,
-  failure,    ///< SERVFAIL, REFUSED and every other rcode
+  failure,  ///< SERVFAIL, REFUSED and every other rcode
 };
 
 /// What `cache/lifetime` needs to know of an answer.
 struct AnswerFacts {
   AnswerKind kind = AnswerKind::failure;
   bool has_ttl = false;
-  std::uint32_t least_ttl = 0;      ///< over all records (OPT excepted)
-  bool has_soa = false;             ///< in the authority section
-  std::uint32_t negative_ttl = 0;   ///< min(SOA TTL, SOA MINIMUM), RFC 2308 §5
-  bool answer_section_empty = true; ///< an NXDOMAIN at the end of a CNAME chain has records in it
+  std::uint32_t least_ttl = 0;       ///< over all records (OPT excepted)
+  bool has_soa = false;              ///< in the authority section
+  std::uint32_t negative_ttl = 0;    ///< min(SOA TTL, SOA MINIMUM), RFC 2308 §5
+  bool answer_section_empty = true;  ///< an NXDOMAIN at the end of a CNAME chain has records in it
 };
 
 /// Parses a whole response strictly (every name, every count, rdata of the types whose names may be
@@ -71,8 +71,8 @@ AnswerFacts facts_of(const AnswerView& answer);
 /// Clamps every TTL of the answer into [least, most] seconds.
 void clamp_ttls(KeptAnswer& answer, std::uint32_t least, std::uint32_t most);
 
-/// An NXDOMAIN answer for `below` made of one that was given for a name above it (RFC 8020 §2): header
-/// and authority section under the new question.
+/// An NXDOMAIN answer for `below` made of one that was given for a name above it (RFC 8020 §2):
+/// header and authority section under the new question.
 KeptAnswer nxdomain_below(const AnswerView& cut, const Question& below);
 
 }  // namespace dns

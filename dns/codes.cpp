@@ -1,4 +1,5 @@
-// The names of the DNS's numbers. IANA "Domain Name System (DNS) Parameters"; RFC 3597 §5 for the nameless.
+// The names of the DNS's numbers. IANA "Domain Name System (DNS) Parameters"; RFC 3597 §5 for the
+// nameless.
 #include "dns/codes.h"
 
 #include <algorithm>
@@ -82,7 +83,9 @@ std::string name_or_number(const Names<Code, Size>& names, Code code, std::strin
   return std::string{prefix} + std::to_string(std::to_underlying(code));
 }
 
-char upper(char letter) { return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter; }
+char upper(char letter) {
+  return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+}
 
 bool same_word(std::string_view left, std::string_view right) {
   return std::ranges::equal(left, right, {}, upper, upper);
@@ -90,7 +93,8 @@ bool same_word(std::string_view left, std::string_view right) {
 
 /// The number of "TYPE65280", in any letter case.
 std::optional<std::uint16_t> number_behind(std::string_view prefix, std::string_view text) {
-  if (text.size() <= prefix.size() || !same_word(text.substr(0, prefix.size()), prefix)) return std::nullopt;
+  if (text.size() <= prefix.size() || !same_word(text.substr(0, prefix.size()), prefix))
+    return std::nullopt;
   std::uint16_t number = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + prefix.size(), end, number);
@@ -100,14 +104,23 @@ std::optional<std::uint16_t> number_behind(std::string_view prefix, std::string_
 
 }  // namespace
 
-std::string to_text(Rcode rcode) { return name_or_number(rcode_names, rcode, "RCODE"); }
-std::string to_text(Opcode opcode) { return name_or_number(opcode_names, opcode, "OPCODE"); }
-std::string to_text(RrClass klass) { return name_or_number(class_names, klass, "CLASS"); }
-std::string to_text(Ede code) { return name_or_number(ede_names, code, "EDE "); }
+std::string to_text(Rcode rcode) {
+  return name_or_number(rcode_names, rcode, "RCODE");
+}
+std::string to_text(Opcode opcode) {
+  return name_or_number(opcode_names, opcode, "OPCODE");
+}
+std::string to_text(RrClass klass) {
+  return name_or_number(class_names, klass, "CLASS");
+}
+std::string to_text(Ede code) {
+  return name_or_number(ede_names, code, "EDE ");
+}
 
 std::string to_text(RrType type) {
   const TypeRow* row = row_of(type);
-  return row != nullptr ? std::string{row->name} : "TYPE" + std::to_string(std::to_underlying(type));
+  return row != nullptr ? std::string{row->name}
+                        : "TYPE" + std::to_string(std::to_underlying(type));
 }
 
 std::optional<RrType> type_from_text(std::string_view text) {
@@ -117,7 +130,8 @@ std::optional<RrType> type_from_text(std::string_view text) {
 }
 
 std::optional<RrClass> class_from_text(std::string_view text) {
-  const auto* found = std::ranges::find_if(class_names, [&](const auto& row) { return same_word(row.second, text); });
+  const auto* found = std::ranges::find_if(
+      class_names, [&](const auto& row) { return same_word(row.second, text); });
   if (found != class_names.end()) return found->first;
   if (const auto number = number_behind("CLASS", text)) return RrClass{*number};
   return std::nullopt;

@@ -8,7 +8,14 @@
 
 namespace dns {
 
-enum class Opcode : std::uint8_t { query = 0, iquery = 1, status = 2, notify = 4, update = 5, dso = 6 };
+enum class Opcode : std::uint8_t {
+  query = 0,
+  iquery = 1,
+  status = 2,
+  notify = 4,
+  update = 5,
+  dso = 6
+};
 
 /// The 12-bit response code (RFC 6895 §2.3): four bits in the header, eight in OPT.
 enum class Rcode : std::uint16_t {

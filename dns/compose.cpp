@@ -5,7 +5,8 @@
 
 namespace dns {
 
-std::size_t compose_query(const Question& question, const OutgoingOptions& options, base::MutableBytes out) {
+std::size_t compose_query(const Question& question, const OutgoingOptions& options,
+                          base::MutableBytes out) {
   base::Writer writer(out);
   writer.u16(options.id);
   writer.u16(static_cast<std::uint16_t>(flag::rd | (options.authentic_data ? flag::ad : 0) |
@@ -15,8 +16,10 @@ std::size_t compose_query(const Question& question, const OutgoingOptions& optio
   writer.u16(1);  // ARCOUNT: OPT
   write_question(writer, question);
 
-  const std::size_t cookie = options.cookie.empty() ? 0 : option_header_size + options.cookie.size();
-  const std::size_t padding = padding_for(writer.size() + opt_size_least + cookie, options.padding_block, out.size());
+  const std::size_t cookie =
+      options.cookie.empty() ? 0 : option_header_size + options.cookie.size();
+  const std::size_t padding =
+      padding_for(writer.size() + opt_size_least + cookie, options.padding_block, out.size());
   write_opt_header(writer, {options.udp_size, 0, options.dnssec_ok, cookie + padding});
   if (cookie != 0) {
     write_option_header(writer, EdnsOption::cookie, options.cookie.size());

@@ -24,8 +24,10 @@ bool may_lack_question(std::uint16_t flags) {
     case Rcode::formerr:
     case Rcode::servfail:
     case Rcode::notimp:
-    case Rcode::refused: return true;
-    default: return false;
+    case Rcode::refused:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -34,7 +36,8 @@ bool may_lack_question(std::uint16_t flags) {
 Match match_reply(base::Bytes reply, const Expected& expected, bool allow_no_question) {
   if (reply.size() < header_size || base::load_u16(&reply[0]) != expected.id) return Match::no;
   const std::uint16_t flags = base::load_u16(&reply[2]);
-  const bool is_reply = (flags & flag::qr) != 0 && static_cast<Opcode>((flags >> 11) & 15) == Opcode::query;
+  const bool is_reply =
+      (flags & flag::qr) != 0 && static_cast<Opcode>((flags >> 11) & 15) == Opcode::query;
   if (!is_reply) return Match::no;
   const std::uint16_t questions = base::load_u16(&reply[4]);
   if (questions == 0) return allow_no_question && may_lack_question(flags) ? Match::yes : Match::no;

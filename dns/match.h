@@ -1,4 +1,5 @@
-// Is this the reply to what we asked? RFC 5452 §9.1: id, question name, type and class; QR set, opcode QUERY.
+// Is this the reply to what we asked? RFC 5452 §9.1: id, question name, type and class; QR set,
+// opcode QUERY.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,9 @@ struct Expected {
   bool exact_case = false;
 };
 
-/// Looks at header and question only. A reply with QDCOUNT 0 matches when its rcode is FORMERR, NOTIMP, SERVFAIL
-/// or REFUSED (servers that could not read the question) and the id is right, over connected transports only
+/// Looks at header and question only. A reply with QDCOUNT 0 matches when its rcode is FORMERR,
+/// NOTIMP, SERVFAIL or REFUSED (servers that could not read the question) and the id is right, over
+/// connected transports only
 /// (`allow_no_question`).
 Match match_reply(base::Bytes reply, const Expected& expected, bool allow_no_question);
 

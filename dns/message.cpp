@@ -51,7 +51,8 @@ bool MessageWalk::next(Record& record) {
     ++passed_;
     offset_ = record.end();
     if (record.type != RrType::opt) return true;
-    if (const auto complaint = opt_complaint(record); !complaint.empty()) return fail(record.offset, complaint);
+    if (const auto complaint = opt_complaint(record); !complaint.empty())
+      return fail(record.offset, complaint);
     opt_ = record;
   }
   return false;
@@ -71,7 +72,8 @@ bool MessageWalk::read_record(Record& record) {
   if (record.rdata_size > message_.size() - record.rdata_offset()) {
     return fail(record.rdata_offset(), "rdata cut off");
   }
-  if (!rdata_is_sound(message_, record.rdata_offset(), record.rdata_size, record.type, record.klass)) {
+  if (!rdata_is_sound(message_, record.rdata_offset(), record.rdata_size, record.type,
+                      record.klass)) {
     return fail(record.rdata_offset(), "rdata");
   }
   return true;

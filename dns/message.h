@@ -1,5 +1,5 @@
-// A strict walk over any message: header, questions, and one record after another, OPT apart. RFC 1035 §4.1, RFC 6891
-// §6.1.1. Reads somebody else's octets, which must outlive it; no heap memory.
+// A strict walk over any message: header, questions, and one record after another, OPT apart. RFC
+// 1035 §4.1, RFC 6891 §6.1.1. Reads somebody else's octets, which must outlive it; no heap memory.
 #pragma once
 
 #include <cstddef>
@@ -17,29 +17,33 @@ enum class Section : std::uint8_t { answer, authority, additional };
 
 /// A record by the places of its parts in the message.
 struct Record {
-  std::size_t offset = 0;        ///< of its owner, which read_name() reads
-  std::size_t type_offset = 0;   ///< behind the owner
+  std::size_t offset = 0;       ///< of its owner, which read_name() reads
+  std::size_t type_offset = 0;  ///< behind the owner
   std::uint16_t rdata_size = 0;
   Section section = Section::answer;
   RrType type = RrType::none;
-  RrClass klass = RrClass::in;   ///< OPT: the sender's UDP payload size
-  std::uint32_t ttl = 0;         ///< as on the wire; OPT: extended rcode, version and flags
+  RrClass klass = RrClass::in;  ///< OPT: the sender's UDP payload size
+  std::uint32_t ttl = 0;        ///< as on the wire; OPT: extended rcode, version and flags
 
   [[nodiscard]] std::size_t ttl_offset() const { return type_offset + 4; }
   [[nodiscard]] std::size_t rdata_offset() const { return type_offset + 10; }
   [[nodiscard]] std::size_t end() const { return rdata_offset() + rdata_size; }
-  [[nodiscard]] base::Bytes rdata(base::Bytes message) const { return message.subspan(rdata_offset(), rdata_size); }
+  [[nodiscard]] base::Bytes rdata(base::Bytes message) const {
+    return message.subspan(rdata_offset(), rdata_size);
+  }
 };
 
-/// Walks once from front to back. Every name is checked, and so is the rdata of types whose names may be compressed and of
-/// addresses; OPT must be alone, in the additional section, owned by the root and made of whole options.
+/// Walks once from front to back. Every name is checked, and so is the rdata of types whose names
+/// may be compressed and of addresses; OPT must be alone, in the additional section, owned by the
+/// root and made of whole options.
 ///
 ///   MessageWalk walk(message);
 ///   for (Record record; walk.next(record);) …
 ///   if (!walk.complete()) return …walk.fault()…;
 class MessageWalk {
  public:
-  /// Where and why reading ended. `what` is a literal: "owner name", "rdata", "octets behind the last record".
+  /// Where and why reading ended. `what` is a literal: "owner name", "rdata", "octets behind the
+  /// last record".
   struct Fault {
     std::size_t offset = 0;
     std::string_view what;
@@ -52,7 +56,9 @@ class MessageWalk {
   [[nodiscard]] std::uint16_t flags() const { return flags_; }
   [[nodiscard]] Opcode opcode() const { return static_cast<Opcode>((flags_ >> 11) & 15); }
   [[nodiscard]] std::uint16_t question_count() const { return question_count_; }
-  [[nodiscard]] std::uint16_t count(Section section) const { return counts_[static_cast<std::size_t>(section)]; }
+  [[nodiscard]] std::uint16_t count(Section section) const {
+    return counts_[static_cast<std::size_t>(section)];
+  }
   /// The first one, when question_count() is not 0 and there was no fault.
   [[nodiscard]] const Question& question() const { return question_; }
   /// Behind the last question.
@@ -98,7 +104,7 @@ struct OptFields {
   std::uint16_t udp_size;
   std::uint8_t extended_rcode;  ///< the upper eight of twelve bits
   std::uint8_t version;
-  std::uint16_t flags;          ///< 0x8000 is DO
+  std::uint16_t flags;  ///< 0x8000 is DO
 };
 
 constexpr OptFields opt_fields(const Record& opt) {

@@ -12,9 +12,9 @@ constexpr std::size_t pointers_max = 127;
 /// Hands each label, length octet included, to `keep`; the last one is the root's.
 template <class Keep>
 std::size_t walk_name(base::Bytes message, std::size_t offset, Keep keep) {
-  std::size_t behind = 0;       // the name's end, known at the first pointer
-  std::size_t size = 0;         // without compression
-  std::size_t ceiling = offset; // the next pointer has to lead below
+  std::size_t behind = 0;        // the name's end, known at the first pointer
+  std::size_t size = 0;          // without compression
+  std::size_t ceiling = offset;  // the next pointer has to lead below
   std::size_t pointers = 0;
   for (std::size_t at = offset; at < message.size();) {
     const std::uint8_t length = message[at];
@@ -37,11 +37,13 @@ std::size_t walk_name(base::Bytes message, std::size_t offset, Keep keep) {
 }
 
 bool is_bare(std::uint8_t octet) {
-  return octet > ' ' && octet < 0x7F && octet != '.' && octet != '\\' && octet != '"' && octet != ';' &&
-         octet != '(' && octet != ')' && octet != '@' && octet != '$';
+  return octet > ' ' && octet < 0x7F && octet != '.' && octet != '\\' && octet != '"' &&
+         octet != ';' && octet != '(' && octet != ')' && octet != '@' && octet != '$';
 }
 
-bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
+bool is_digit(char letter) {
+  return letter >= '0' && letter <= '9';
+}
 
 /// One octet of a label, escapes undone (RFC 1035 §5.1), taken from the front of `text`.
 std::optional<std::uint8_t> take_octet(std::string_view& text) {
@@ -114,8 +116,8 @@ std::string NameView::to_text() const {
       } else if (octet > ' ' && octet < 0x7F) {
         text += {'\\', static_cast<char>(octet)};
       } else {
-        text += {'\\', static_cast<char>('0' + octet / 100), static_cast<char>('0' + octet / 10 % 10),
-                 static_cast<char>('0' + octet % 10)};
+        text += {'\\', static_cast<char>('0' + octet / 100),
+                 static_cast<char>('0' + octet / 10 % 10), static_cast<char>('0' + octet % 10)};
       }
     }
     text += '.';
@@ -143,7 +145,8 @@ std::optional<Name> Name::from_text(std::string_view text) {
     while (!text.empty() && text[0] != '.') {
       const auto octet = take_octet(text);
       // Room for the length octet, this one, and the root behind it.
-      if (!octet || length == label_size_max || size + length + 2 >= name_size_max) return std::nullopt;
+      if (!octet || length == label_size_max || size + length + 2 >= name_size_max)
+        return std::nullopt;
       name.wire_[size + 1 + length++] = *octet;
     }
     if (length == 0) return std::nullopt;

@@ -1,4 +1,5 @@
-// Domain names in uncompressed wire format. RFC 1035 §2.3.4, §3.1; comparison RFC 4343 §3; text RFC 1035 §5.1.
+// Domain names in uncompressed wire format. RFC 1035 §2.3.4, §3.1; comparison RFC 4343 §3; text RFC
+// 1035 §5.1.
 #pragma once
 
 #include <array>
@@ -61,7 +62,8 @@ class Name {
   Name() { wire_[0] = 0; }  // NOLINT(cppcoreguidelines-pro-type-member-init)
   explicit Name(NameView view) { assign(view); }
   void assign(NameView view);
-  /// Presentation format, with or without the final dot, escapes understood; nothing when malformed.
+  /// Presentation format, with or without the final dot, escapes understood; nothing when
+  /// malformed.
   static std::optional<Name> from_text(std::string_view text);
 
   [[nodiscard]] NameView view() const { return NameView{{wire_.data(), size_}}; }
@@ -71,7 +73,9 @@ class Name {
   /// For 0x20 and lower-casing: the octets in place; lengths must not be touched.
   [[nodiscard]] base::MutableBytes mutable_wire() { return {wire_.data(), size_}; }
 
-  friend bool operator==(const Name& left, const Name& right) { return left.view() == right.view(); }
+  friend bool operator==(const Name& left, const Name& right) {
+    return left.view() == right.view();
+  }
 
  private:
   friend std::size_t read_name(base::Bytes message, std::size_t offset, Name& out);
@@ -90,10 +94,10 @@ inline void Name::assign(NameView view) {
   std::memcpy(wire_.data(), view.wire().data(), view.size());
 }
 
-/// Reads a possibly compressed name at `offset` of a message (RFC 1035 §4.1.4). Each pointer must lead
-/// strictly before the part of the name it ends, never into the header, and there are at most 127 of
-/// them (as many as a name has labels), so work is bounded. Gives the offset behind the name in the
-/// message, or 0 when it is malformed (then `out` is unspecified).
+/// Reads a possibly compressed name at `offset` of a message (RFC 1035 §4.1.4). Each pointer must
+/// lead strictly before the part of the name it ends, never into the header, and there are at most
+/// 127 of them (as many as a name has labels), so work is bounded. Gives the offset behind the name
+/// in the message, or 0 when it is malformed (then `out` is unspecified).
 std::size_t read_name(base::Bytes message, std::size_t offset, Name& out);
 
 /// The same without keeping the name.

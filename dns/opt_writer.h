@@ -1,5 +1,5 @@
-// The pieces of which our own OPT records and questions are made. RFC 1035 §4.1.2, RFC 6891 §6.1.2, RFC 7830 §3. The
-// writer is the caller's; one that runs out of room says so in the end.
+// The pieces of which our own OPT records and questions are made. RFC 1035 §4.1.2, RFC 6891 §6.1.2,
+// RFC 7830 §3. The writer is the caller's; one that runs out of room says so in the end.
 #pragma once
 
 #include <algorithm>
@@ -44,8 +44,9 @@ inline void write_option_header(base::Writer& writer, EdnsOption code, std::size
   writer.u16(static_cast<std::uint16_t>(size));
 }
 
-/// How many octets, option header included, the padding option takes to bring `size` up to a multiple of `block`
-/// (RFC 8467 §4.1), or as near as `limit` allows; 0 when `block` is 0 or not even an empty option fits.
+/// How many octets, option header included, the padding option takes to bring `size` up to a
+/// multiple of `block` (RFC 8467 §4.1), or as near as `limit` allows; 0 when `block` is 0 or not
+/// even an empty option fits.
 inline std::size_t padding_for(std::size_t size, std::size_t block, std::size_t limit) {
   const std::size_t least = size + option_header_size;
   if (block == 0 || least > limit) return 0;

@@ -114,13 +114,16 @@ bool params_are_sound(base::Bytes rest) {
   return true;
 }
 
-char upper(char letter) { return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter; }
+char upper(char letter) {
+  return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+}
 
 }  // namespace
 
 const TypeRow* row_of(RrType type) {
   const auto number = static_cast<std::uint16_t>(type);
-  if (number < low_rows.size()) return low_rows[number] == 0 ? nullptr : &rows[low_rows[number] - 1U];
+  if (number < low_rows.size())
+    return low_rows[number] == 0 ? nullptr : &rows[low_rows[number] - 1U];
   for (std::size_t i = rows.size(); i-- > 0 && rows[i].type >= type;) {
     if (rows[i].type == type) return &rows[i];
   }
@@ -158,35 +161,46 @@ bool FieldReader::measure(Field field, std::size_t& size) const {
   };
   switch (field) {
     using enum Field;
-    case u8: return fixed(1);
+    case u8:
+      return fixed(1);
     case u16:
-    case type: return fixed(2);
+    case type:
+      return fixed(2);
     case u32:
     case time:
-    case address4: return fixed(4);
-    case address6: return fixed(16);
+    case address4:
+      return fixed(4);
+    case address6:
+      return fixed(16);
     case name: {
-      const std::size_t behind = row_.checked ? skip_name(message_, offset_) : skip_plain_name(message_, offset_);
+      const std::size_t behind =
+          row_.checked ? skip_name(message_, offset_) : skip_plain_name(message_, offset_);
       size = behind - offset_;
       return behind != 0;
     }
     case string:
     case tag:
     case sized_hex:
-    case sized_base32: return measure_sized(rest, size);
-    case strings: return measure_strings(rest, size);
-    case type_bitmap: return fixed(rest.size()) && bitmap_is_sound(rest);
-    case svc_params: return fixed(rest.size()) && params_are_sound(rest);
+    case sized_base32:
+      return measure_sized(rest, size);
+    case strings:
+      return measure_strings(rest, size);
+    case type_bitmap:
+      return fixed(rest.size()) && bitmap_is_sound(rest);
+    case svc_params:
+      return fixed(rest.size()) && params_are_sound(rest);
     case quoted_rest:
     case hex_rest:
     case base64_rest:
     case opaque_rest:
-    case end: return fixed(rest.size());
+    case end:
+      return fixed(rest.size());
   }
   return false;
 }
 
-bool rdata_is_sound(base::Bytes message, std::size_t offset, std::size_t size, RrType type, RrClass klass) {
+bool rdata_is_sound(base::Bytes message, std::size_t offset, std::size_t size, RrType type,
+                    RrClass klass) {
   const TypeRow* row = row_of(type);
   if (row == nullptr || !row->checked) return true;
   if (klass != RrClass::in && (type == RrType::a || type == RrType::aaaa)) return true;

@@ -6,7 +6,9 @@
 namespace dns {
 namespace {
 
-void append(base::Bytes octets, std::vector<std::uint8_t>& out) { out.insert(out.end(), octets.begin(), octets.end()); }
+void append(base::Bytes octets, std::vector<std::uint8_t>& out) {
+  out.insert(out.end(), octets.begin(), octets.end());
+}
 
 void append_u16(std::uint16_t value, std::vector<std::uint8_t>& out) {
   out.push_back(static_cast<std::uint8_t>(value >> 8));
@@ -22,7 +24,8 @@ void append_name(base::Bytes message, std::size_t offset, std::vector<std::uint8
 /// Rdata of a type without names to decompress is copied as it is.
 void append_rdata(base::Bytes message, const Record& record, std::vector<std::uint8_t>& out) {
   const TypeRow* row = row_of(record.type);
-  if (row == nullptr || !row->checked || row->fields[0] == Field::address4 || row->fields[0] == Field::address6) {
+  if (row == nullptr || !row->checked || row->fields[0] == Field::address4 ||
+      row->fields[0] == Field::address6) {
     append(record.rdata(message), out);
     return;
   }
@@ -50,14 +53,16 @@ void begin_message(std::uint16_t flags, const Question& question, std::vector<st
   append_u16(static_cast<std::uint16_t>(question.klass), out);
 }
 
-std::size_t append_record(base::Bytes message, const Record& record, std::vector<std::uint8_t>& out) {
+std::size_t append_record(base::Bytes message, const Record& record,
+                          std::vector<std::uint8_t>& out) {
   append_name(message, record.offset, out);
   const std::size_t ttl_offset = out.size() + 4;
   append(message.subspan(record.type_offset, 8), out);  // type, class, TTL
   const std::size_t size_offset = out.size();
   append_u16(0, out);
   append_rdata(message, record, out);
-  // A SIG's rdata of nearly 64 KiB can outgrow its length field; then the message has outgrown its own bound as well.
+  // A SIG's rdata of nearly 64 KiB can outgrow its length field; then the message has outgrown its
+  // own bound as well.
   base::store_u16(&out[size_offset], static_cast<std::uint16_t>(out.size() - size_offset - 2));
   return ttl_offset;
 }

@@ -14,8 +14,8 @@ struct Counts {
   std::uint16_t additionals;
 };
 
-/// Reads a question at `offset`; gives the offset behind it, 0 when it is malformed. A first question cannot be compressed:
-/// nothing stands before it.
+/// Reads a question at `offset`; gives the offset behind it, 0 when it is malformed. A first
+/// question cannot be compressed: nothing stands before it.
 std::size_t read_question(base::Bytes wire, std::size_t offset, Question& question) {
   std::size_t at = offset;
   while (at < wire.size() && wire[at] != 0) {
@@ -61,11 +61,13 @@ Verdict read_opt(const RawRecord& opt, Edns& edns) {
   edns.udp_size = opt.klass < plain_udp_size ? plain_udp_size : opt.klass;  // RFC 6891 §6.2.3
   edns.version = static_cast<std::uint8_t>(opt.ttl >> 16);
   edns.dnssec_ok = (opt.ttl & 0x8000U) != 0;
-  if (edns.version != 0) return Verdict::bad_version;  // before the options: another version may shape them otherwise
+  if (edns.version != 0)
+    return Verdict::bad_version;  // before the options: another version may shape them otherwise
   return read_query_options(opt.rdata, edns) ? Verdict::accept : Verdict::format_error;
 }
 
-/// The additional section up to the packet's end. Records besides OPT (TSIG, SIG(0)) are stepped over.
+/// The additional section up to the packet's end. Records besides OPT (TSIG, SIG(0)) are stepped
+/// over.
 Verdict read_additional(base::Bytes wire, std::size_t offset, unsigned count, Edns& edns) {
   Verdict verdict = Verdict::accept;
   for (; count > 0; --count) {
@@ -120,7 +122,8 @@ Verdict parse_request(base::Bytes wire, Request& request) {
     offset = read_question(wire, offset, request.question);
     request.has_question = offset != 0;
   }
-  if (request.opcode() != Opcode::query) return refuse(wire, counts, Verdict::not_implemented, request);
+  if (request.opcode() != Opcode::query)
+    return refuse(wire, counts, Verdict::not_implemented, request);
   // RFC 9619 §4: one question; and a query brings no answers along.
   if (offset == 0 || counts.questions > 1 || counts.answers != 0 || counts.authorities != 0) {
     return refuse(wire, counts, Verdict::format_error, request);

@@ -1,5 +1,6 @@
-// What a client asks: the header, the question and EDNS of a query, parsed once. RFC 1035 §4.1, RFC 6891 §6.
-// A plain value without heap memory: the hot path makes one per packet, and it may be kept.
+// What a client asks: the header, the question and EDNS of a query, parsed once. RFC 1035 §4.1, RFC
+// 6891 §6. A plain value without heap memory: the hot path makes one per packet, and it may be
+// kept.
 #pragma once
 
 #include <array>
@@ -40,15 +41,16 @@ struct Question {
 struct Edns {
   bool present = false;
   bool dnssec_ok = false;
-  bool padding = false;      ///< RFC 7830: padding wanted back
-  bool keepalive = false;    ///< RFC 7828
-  bool nsid = false;         ///< RFC 5001
-  bool subnet = false;       ///< RFC 7871: a well-formed ECS option was there (it is stripped)
+  bool padding = false;    ///< RFC 7830: padding wanted back
+  bool keepalive = false;  ///< RFC 7828
+  bool nsid = false;       ///< RFC 5001
+  bool subnet = false;     ///< RFC 7871: a well-formed ECS option was there (it is stripped)
   std::uint8_t version = 0;
   std::uint16_t udp_size = plain_udp_size;  ///< never below 512 (RFC 6891 §6.2.3)
   std::uint8_t cookie_size = 0;             ///< 0, 8, or 16 to 40 (RFC 7873 §4)
   std::uint16_t unknown_options = 0;
-  std::array<std::uint8_t, 40> cookie;      ///< client cookie, then the server cookie if any; `cookie_size` of them
+  std::array<std::uint8_t, 40>
+      cookie;  ///< client cookie, then the server cookie if any; `cookie_size` of them
 
   Edns() {}  // NOLINT: leaves `cookie` alone, which is not read beyond cookie_size
 };
@@ -57,7 +59,7 @@ struct Request {
   std::uint16_t id = 0;
   std::uint16_t flags = 0;  ///< as received
   bool has_question = false;
-  Question question;        ///< letter case as the client wrote it
+  Question question;  ///< letter case as the client wrote it
   Edns edns;
 
   [[nodiscard]] Opcode opcode() const { return static_cast<Opcode>((flags >> 11) & 15); }
@@ -70,11 +72,12 @@ struct Request {
 /// rcode of that name by compose_failure(); `request` holds what could be read.
 enum class Verdict : std::uint8_t {
   accept,
-  drop,             ///< shorter than a header, or a response: never answered (RFC 8906 §3.1.1; loops)
-  format_error,     ///< FORMERR, also for trailing octets and wrong counts
+  drop,          ///< shorter than a header, or a response: never answered (RFC 8906 §3.1.1; loops)
+  format_error,  ///< FORMERR, also for trailing octets and wrong counts
   not_implemented,  ///< NOTIMP: opcodes other than QUERY
   bad_version,      ///< BADVERS (RFC 6891 §6.1.3)
-  cookie_only,      ///< QDCOUNT 0 with a COOKIE option: a cookie request (RFC 7873 §5.4), answered NOERROR
+  cookie_only,      ///< QDCOUNT 0 with a COOKIE option: a cookie request (RFC 7873 §5.4), answered
+                    ///< NOERROR
 };
 
 /// Parses a query strictly. Never allocates; work is bounded by the packet's size.
