@@ -1,1 +1,0 @@
-// Carries the precompiled Asio headers, which CMakeLists.txt lists and the targets that use Asio share.
