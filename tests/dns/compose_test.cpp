@@ -16,19 +16,22 @@ using test::Octets;
 
 const Question asked{*Name::from_text("eXample.com"), RrType::https, RrClass::in};
 
-Octets compose(const OutgoingOptions& options, const Question& question = asked, std::size_t room = 512) {
+Octets compose(const OutgoingOptions& options, const Question& question = asked,
+               std::size_t room = 512) {
   Octets out(room);
   out.resize(compose_query(question, options, out));
   return out;
 }
 
 TEST(Rfc1035_4_1, QueryHasQuestionAndOpt) {
-  const Octets expected = test::MessageBuilder(0xABCD).question(name("eXample.com"), RrType::https).opt().wire();
+  const Octets expected =
+      test::MessageBuilder(0xABCD).question(name("eXample.com"), RrType::https).opt().wire();
   EXPECT_EQ(compose({.id = 0xABCD}), expected);
 }
 
 TEST(Rfc4035_3_2_2, FlagsAreThoseAskedFor) {
-  const Octets wire = compose({.checking_disabled = true, .dnssec_ok = true, .authentic_data = true});
+  const Octets wire =
+      compose({.checking_disabled = true, .dnssec_ok = true, .authentic_data = true});
   Request request;
   ASSERT_EQ(parse_request(wire, request), Verdict::accept);
   EXPECT_EQ(request.flags, flag::rd | flag::ad | flag::cd);
@@ -49,7 +52,8 @@ TEST(Rfc8467_4_1, QueriesArePaddedToBlocks) {
 TEST(Rfc7873_5_1, CookieIsSentAsGiven) {
   const Octets cookie(24, 5);
   Request request;
-  ASSERT_EQ(parse_request(compose({.padding_block = 128, .cookie = cookie}), request), Verdict::accept);
+  ASSERT_EQ(parse_request(compose({.padding_block = 128, .cookie = cookie}), request),
+            Verdict::accept);
   EXPECT_EQ(request.edns.cookie_size, 24);
   EXPECT_EQ(request.edns.cookie[23], 5);
 }

@@ -16,7 +16,8 @@ using test::Octets;
 Octets from_hex(std::string_view text) {
   Octets octets;
   for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-    octets.push_back(static_cast<std::uint8_t>(std::stoul(std::string{text.substr(i, 2)}, nullptr, 16)));
+    octets.push_back(
+        static_cast<std::uint8_t>(std::stoul(std::string{text.substr(i, 2)}, nullptr, 16)));
   }
   return octets;
 }
@@ -39,7 +40,8 @@ TEST(SipHash, GivesTheReferenceVector) {
 }
 
 TEST(Rfc9018_A_1, NewCookie) {
-  const ServerCookie cookie = ServerCookies(secret).make(from_hex("2464c4abcf10c957"), client, made_at);
+  const ServerCookie cookie =
+      ServerCookies(secret).make(from_hex("2464c4abcf10c957"), client, made_at);
   EXPECT_EQ(to_hex(cookie), "010000005cf79f111f8130c3eee29480");
 }
 
@@ -54,7 +56,8 @@ TEST(Rfc9018_A_3, ReservedOctetsAreHashedNotEnforced) {
   const Octets sent = from_hex("fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5");
   const base::Address other = *base::Address::from_text("203.0.113.203");
   EXPECT_EQ(ServerCookies(secret).check(sent, other, 1559727985), Check::good);
-  EXPECT_EQ(to_hex(ServerCookies(secret).make(sent, other, 1559734700)), "010000005cf7a9acf73a7810aca2381e");
+  EXPECT_EQ(to_hex(ServerCookies(secret).make(sent, other, 1559734700)),
+            "010000005cf7a9acf73a7810aca2381e");
 }
 
 TEST(Rfc9018_A_4, Ipv6AndASecretThatWasReplaced) {
@@ -64,7 +67,8 @@ TEST(Rfc9018_A_4, Ipv6AndASecretThatWasReplaced) {
   const Octets sent = from_hex("22681ab97d52c298010000005cf7c57926556bd0934c72f8");
   EXPECT_EQ(ServerCookies(fresh, old).check(sent, v6, 1559741961), Check::renew);
   EXPECT_EQ(ServerCookies(fresh).check(sent, v6, 1559741961), Check::bad);
-  EXPECT_EQ(to_hex(ServerCookies(fresh, old).make(sent, v6, 1559741961)), "010000005cf7c609a6bb79d16625507a");
+  EXPECT_EQ(to_hex(ServerCookies(fresh, old).make(sent, v6, 1559741961)),
+            "010000005cf7c609a6bb79d16625507a");
 }
 
 TEST(Rfc9018_4_3, WindowIsOneHourPastAndFiveMinutesAhead) {
@@ -112,7 +116,8 @@ TEST(Rfc7873_5_3, UpstreamCookieIsLearnedAndThenDemanded) {
   using Reply = UpstreamCookies::Reply;
   EXPECT_EQ(to_hex(cookies.outgoing()), "0102030405060708");
   EXPECT_EQ(cookies.take(std::nullopt), Reply::without);
-  EXPECT_EQ(cookies.take(from_hex("0102030405060709aaaaaaaaaaaaaaaa")), Reply::discard) << "not our cookie";
+  EXPECT_EQ(cookies.take(from_hex("0102030405060709aaaaaaaaaaaaaaaa")), Reply::discard)
+      << "not our cookie";
   EXPECT_EQ(cookies.take(from_hex("0102030405060708aaaa")), Reply::discard) << "illegal length";
   EXPECT_EQ(cookies.take(from_hex("0102030405060708aaaaaaaaaaaaaaaa")), Reply::learned);
   EXPECT_EQ(to_hex(cookies.outgoing()), "0102030405060708aaaaaaaaaaaaaaaa");

@@ -19,7 +19,8 @@ MessageBuilder reply(std::uint16_t id = 7, std::uint16_t flags = flag::qr | flag
 }
 
 Match match(base::Bytes wire, bool exact_case = true, bool allow_no_question = false) {
-  return match_reply(wire, {.id = 7, .question = &asked, .exact_case = exact_case}, allow_no_question);
+  return match_reply(wire, {.id = 7, .question = &asked, .exact_case = exact_case},
+                     allow_no_question);
 }
 
 TEST(Rfc5452_9_1, ReplyToTheQuestionMatches) {
@@ -29,8 +30,10 @@ TEST(Rfc5452_9_1, ReplyToTheQuestionMatches) {
 
 TEST(Rfc5452_9_1, EveryFieldCounts) {
   EXPECT_EQ(match(reply(8).question(name("eXample.com"), RrType::mx)), Match::no);
-  EXPECT_EQ(match(reply(7, flag::rd).question(name("eXample.com"), RrType::mx)), Match::no) << "a query";
-  EXPECT_EQ(match(reply(7, flag::qr | 1U << 11).question(name("eXample.com"), RrType::mx)), Match::no);
+  EXPECT_EQ(match(reply(7, flag::rd).question(name("eXample.com"), RrType::mx)), Match::no)
+      << "a query";
+  EXPECT_EQ(match(reply(7, flag::qr | 1U << 11).question(name("eXample.com"), RrType::mx)),
+            Match::no);
   EXPECT_EQ(match(reply().question(name("fXample.com"), RrType::mx)), Match::no);
   EXPECT_EQ(match(reply().question(name("www.eXample.com"), RrType::mx)), Match::no);
   EXPECT_EQ(match(reply().question(name("eXample.com"), RrType::a)), Match::no);
@@ -54,7 +57,8 @@ TEST(Match, RootIsAQuestionToo) {
   const Question root{Name{}, RrType::ns, RrClass::in};
   const Expected expected{.id = 7, .question = &root, .exact_case = false};
   EXPECT_EQ(match_reply(reply().question(name("."), RrType::ns), expected, false), Match::yes);
-  EXPECT_EQ(match_reply(reply().append({5, 0, 2, 0, 1}).set_count(0, 1), expected, false), Match::no);
+  EXPECT_EQ(match_reply(reply().append({5, 0, 2, 0, 1}).set_count(0, 1), expected, false),
+            Match::no);
 }
 
 TEST(Match, FailureWithoutQuestionMatchesWhereAllowed) {
@@ -67,8 +71,10 @@ TEST(Match, FailureWithoutQuestionMatchesWhereAllowed) {
 }
 
 TEST(Match, OurQuestionAmongSeveralIsMalformed) {
-  EXPECT_EQ(match(reply().question(name("eXample.com"), RrType::mx).question(name("b"))), Match::malformed);
-  EXPECT_EQ(match(reply().question(name("b")).question(name("eXample.com"), RrType::mx)), Match::no);
+  EXPECT_EQ(match(reply().question(name("eXample.com"), RrType::mx).question(name("b"))),
+            Match::malformed);
+  EXPECT_EQ(match(reply().question(name("b")).question(name("eXample.com"), RrType::mx)),
+            Match::no);
 }
 
 }  // namespace

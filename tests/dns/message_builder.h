@@ -1,4 +1,5 @@
-// Messages for tests, octet by octet: nothing of dns/ composes them, so that a mistake there cannot hide.
+// Messages for tests, octet by octet: nothing of dns/ composes them, so that a mistake there cannot
+// hide.
 #pragma once
 
 #include <cstdint>
@@ -69,12 +70,14 @@ inline Octets option(unsigned code, const Octets& data) {
 /// Appends in order and keeps the header's counts.
 class MessageBuilder {
  public:
-  explicit MessageBuilder(std::uint16_t id = 0x1234, std::uint16_t flags = flag::rd) : wire_(header_size, 0) {
+  explicit MessageBuilder(std::uint16_t id = 0x1234, std::uint16_t flags = flag::rd)
+      : wire_(header_size, 0) {
     base::store_u16(&wire_[0], id);
     base::store_u16(&wire_[2], flags);
   }
 
-  MessageBuilder& question(const Octets& owner, RrType type = RrType::a, RrClass klass = RrClass::in) {
+  MessageBuilder& question(const Octets& owner, RrType type = RrType::a,
+                           RrClass klass = RrClass::in) {
     append(owner);
     append(u16(static_cast<unsigned>(type)));
     append(u16(static_cast<unsigned>(klass)));

@@ -15,10 +15,13 @@ using test::Octets;
 using test::pointer;
 
 /// A header's room, then the octets: names begin at 12.
-Octets behind_header(const Octets& octets) { return join({Octets(header_size, 0), octets}); }
+Octets behind_header(const Octets& octets) {
+  return join({Octets(header_size, 0), octets});
+}
 
 TEST(Rfc1035_4_1_4, PointerLeadsToAnEarlierName) {
-  const Octets message = behind_header(join({name("example.com"), {3, 'w', 'w', 'w'}, pointer(12)}));
+  const Octets message =
+      behind_header(join({name("example.com"), {3, 'w', 'w', 'w'}, pointer(12)}));
   Name out;
   EXPECT_EQ(read_name(message, 25, out), message.size());
   EXPECT_EQ(out.to_text(), "www.example.com.");
@@ -58,7 +61,8 @@ TEST(Rfc1035_4_1_4, PointerCutInHalfIsRefused) {
 
 TEST(Rfc1035_4_1_4, LadderOfPointersIsBounded) {
   Octets message = behind_header({0});
-  for (std::size_t i = 0; i < 200; ++i) message = join({message, pointer(i == 0 ? 12 : message.size() - 2)});
+  for (std::size_t i = 0; i < 200; ++i)
+    message = join({message, pointer(i == 0 ? 12 : message.size() - 2)});
   EXPECT_EQ(skip_name(message, 13 + 2 * 126), 13U + 2 * 127) << "127 pointers lead home";
   EXPECT_EQ(skip_name(message, 13 + 2 * 127), 0U) << "128 are too many";
 }
@@ -118,7 +122,8 @@ TEST(Rfc1035_5_1, MalformedTextIsRefused) {
 
 TEST(Rfc1035_2_3_4, TextIsBoundedBy255Octets) {
   const std::string label(62, 'a');
-  const std::string four = label + '.' + label + '.' + label + '.' + label;  // 4 * 63 + 1 = 253 octets
+  const std::string four =
+      label + '.' + label + '.' + label + '.' + label;  // 4 * 63 + 1 = 253 octets
   EXPECT_EQ(Name::from_text(four)->size(), 253U);
   EXPECT_EQ(Name::from_text(four + ".b")->size(), 255U);
   EXPECT_EQ(Name::from_text(four + ".b.")->size(), 255U);

@@ -1,4 +1,5 @@
-// Parsing queries: what is accepted, and with which rcode the rest is refused. RFC 1035 §4.1, RFC 6891, RFC 9619.
+// Parsing queries: what is accepted, and with which rcode the rest is refused. RFC 1035 §4.1, RFC
+// 6891, RFC 9619.
 #include "dns/request.h"
 
 #include <gtest/gtest.h>
@@ -22,12 +23,15 @@ Verdict verdict_of(base::Bytes wire) {
   return parse_request(wire, request);
 }
 
-MessageBuilder query() { return MessageBuilder().question(name("example.com")); }
+MessageBuilder query() {
+  return MessageBuilder().question(name("example.com"));
+}
 
 TEST(Rfc1035_4_1, PlainQueryIsAccepted) {
   Request request;
-  ASSERT_EQ(parse_request(MessageBuilder(0xBEEF).question(name("eXample.com"), RrType::aaaa), request),
-            Verdict::accept);
+  ASSERT_EQ(
+      parse_request(MessageBuilder(0xBEEF).question(name("eXample.com"), RrType::aaaa), request),
+      Verdict::accept);
   EXPECT_EQ(request.id, 0xBEEF);
   EXPECT_TRUE(request.recursion_desired());
   EXPECT_FALSE(request.checking_disabled());
@@ -58,7 +62,9 @@ TEST(Rfc1035_4_1_1, EveryOtherOpcodeIsNotImplemented) {
   for (unsigned opcode = 1; opcode < 16; ++opcode) {
     const auto flags = static_cast<std::uint16_t>(opcode << 11);
     EXPECT_EQ(verdict_of(MessageBuilder(1, flags)), Verdict::not_implemented) << opcode;
-    EXPECT_EQ(verdict_of(MessageBuilder(1, flags).append(Octets(40, 0xFF))), Verdict::not_implemented) << opcode;
+    EXPECT_EQ(verdict_of(MessageBuilder(1, flags).append(Octets(40, 0xFF))),
+              Verdict::not_implemented)
+        << opcode;
   }
 }
 
@@ -87,7 +93,8 @@ TEST(Rfc7873_5_4, NoQuestionIsForCookiesAlone) {
 TEST(Rfc1035_4_1, RecordsInAQueryAreMalformed) {
   EXPECT_EQ(verdict_of(query().record(Section::answer, name("."), RrType::a, 0, Octets(4, 1))),
             Verdict::format_error);
-  EXPECT_EQ(verdict_of(query().record(Section::authority, name("."), RrType::soa, 0, {})), Verdict::format_error);
+  EXPECT_EQ(verdict_of(query().record(Section::authority, name("."), RrType::soa, 0, {})),
+            Verdict::format_error);
 }
 
 TEST(Rfc1035_4_1, TrailingOctetsAreMalformed) {
@@ -112,13 +119,14 @@ TEST(Rfc1035_2_3_4, QuestionOf255OctetsIsAcceptedAnd256Refused) {
 TEST(Rfc1035_4_1_4, QuestionCannotBeCompressed) {
   EXPECT_EQ(verdict_of(MessageBuilder().question(pointer(12))), Verdict::format_error);
   EXPECT_EQ(verdict_of(MessageBuilder().question(pointer(0))), Verdict::format_error);
-  EXPECT_EQ(verdict_of(MessageBuilder().question(join({{1, 'a'}, pointer(12)}))), Verdict::format_error);
+  EXPECT_EQ(verdict_of(MessageBuilder().question(join({{1, 'a'}, pointer(12)}))),
+            Verdict::format_error);
 }
 
 TEST(Rfc6891_6_1, OptIsRead) {
   Request request;
-  const Octets options = join({option(3, {}), option(12, Octets(9, 0)), option(11, {}), option(65001, {1, 2}),
-                               option(10, Octets(24, 9))});
+  const Octets options = join({option(3, {}), option(12, Octets(9, 0)), option(11, {}),
+                               option(65001, {1, 2}), option(10, Octets(24, 9))});
   ASSERT_EQ(parse_request(query().opt(options, 0x8000, 4096), request), Verdict::accept);
   EXPECT_TRUE(request.edns.present);
   EXPECT_TRUE(request.edns.dnssec_ok);
@@ -148,7 +156,8 @@ TEST(Rfc6891_6_1_1, TwoOptsAreMalformed) {
 
 TEST(Rfc6891_6_1_2, OptNeedsTheRootAsOwner) {
   Request request;
-  EXPECT_EQ(parse_request(query().record(Section::additional, name("a"), RrType::opt, 0, {}, 1232), request),
+  EXPECT_EQ(parse_request(query().record(Section::additional, name("a"), RrType::opt, 0, {}, 1232),
+                          request),
             Verdict::format_error);
   EXPECT_FALSE(request.edns.present);
 }
@@ -163,7 +172,8 @@ TEST(Rfc6891_6_1_3, OtherVersionsAreRefusedBeforeTheirOptionsAreRead) {
 }
 
 TEST(Rfc6891_7, MalformedOptionsAreRefusedWithOpt) {
-  for (const Octets& rdata : {Octets{0}, Octets{0, 12, 0}, Octets{0, 12, 0, 1}, Octets{0, 12, 0xFF, 0xFF, 0}}) {
+  for (const Octets& rdata :
+       {Octets{0}, Octets{0, 12, 0}, Octets{0, 12, 0, 1}, Octets{0, 12, 0xFF, 0xFF, 0}}) {
     Request request;
     EXPECT_EQ(parse_request(query().opt(rdata), request), Verdict::format_error);
     EXPECT_TRUE(request.edns.present);
@@ -189,7 +199,8 @@ TEST(Rfc7873_5_2_2, CookieIs8Or16To40Octets) {
 
 TEST(Rfc7873_5_2, FirstOfSeveralCookiesCounts) {
   Request request;
-  ASSERT_EQ(parse_request(query().opt(join({option(10, Octets(8, 1)), option(10, Octets(3, 2))})), request),
+  ASSERT_EQ(parse_request(query().opt(join({option(10, Octets(8, 1)), option(10, Octets(3, 2))})),
+                          request),
             Verdict::accept);
   EXPECT_EQ(request.edns.cookie_size, 8);
   EXPECT_EQ(request.edns.cookie[0], 1);
@@ -238,8 +249,9 @@ TEST(Rfc8945_5_1, OtherAdditionalRecordsAreSteppedOver) {
   EXPECT_TRUE(request.edns.dnssec_ok);
   EXPECT_EQ(parse_request(tsig(query()).opt({}, 0x8000), request), Verdict::accept);
   EXPECT_TRUE(request.edns.dnssec_ok) << "OPT need not come first";
-  EXPECT_EQ(verdict_of(query().record(Section::additional, pointer(12), RrType::a, 0, Octets(4, 1))),
-            Verdict::accept);
+  EXPECT_EQ(
+      verdict_of(query().record(Section::additional, pointer(12), RrType::a, 0, Octets(4, 1))),
+      Verdict::accept);
   EXPECT_EQ(verdict_of(query().set_count(3, 1)), Verdict::format_error);
 }
 
