@@ -14,6 +14,8 @@ inline constexpr const char* control_lock_name = "control.lock";
 /// "STATE/control.sock".
 std::string control_socket_path(const std::string& state_directory);
 
+/// To be made before anything else in the state directory is touched: until then, somebody else
+/// may.
 class ControlSocket {
  public:
   /// Makes the directory when it is missing (mode 0700), takes the lock, replaces what a gateway

@@ -96,12 +96,13 @@ int listening_tcp_socket(const base::Endpoint& endpoint) {
 
 class HttpServer::Impl {
  public:
-  Impl(Options options, Control& control, base::Log& log)
-      : options_(std::move(options)), control_(control), log_(log) {
-    if (!options_.state_directory.empty()) {
-      control_socket_ = std::make_unique<ControlSocket>(options_.state_directory);
-      unix_.assign(Unix(), control_socket_->release());
-    }
+  Impl(Options options, std::unique_ptr<ControlSocket> control_socket, Control& control,
+       base::Log& log)
+      : options_(std::move(options)),
+        control_(control),
+        log_(log),
+        control_socket_(std::move(control_socket)) {
+    if (control_socket_) unix_.assign(Unix(), control_socket_->release());
     if (options_.listen) {
       const bool v4 = options_.listen->address.is_v4();
       tcp_.assign(v4 ? Tcp::v4() : Tcp::v6(), listening_tcp_socket(*options_.listen));
@@ -166,8 +167,9 @@ class HttpServer::Impl {
   std::thread thread_;
 };
 
-HttpServer::HttpServer(Options options, Control& control, base::Log& log)
-    : impl_(std::make_unique<Impl>(std::move(options), control, log)) {}
+HttpServer::HttpServer(Options options, std::unique_ptr<ControlSocket> control_socket,
+                       Control& control, base::Log& log)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(control_socket), control, log)) {}
 
 HttpServer::~HttpServer() = default;
 

@@ -16,12 +16,13 @@
 
 namespace gateway::admin {
 
+class ControlSocket;
+
 class HttpServer {
  public:
   struct Options {
     std::optional<base::Endpoint> listen;  ///< none: no TCP
     std::string server_name;               ///< may stand in Host beside IP literals and localhost
-    std::string state_directory;           ///< for control.sock and its lock; empty: no unix socket
     std::size_t connections =
         32;  ///< most at once through each door; the one idle longest gives way
     std::chrono::milliseconds idle_timeout{60'000};  ///< between requests
@@ -31,9 +32,11 @@ class HttpServer {
     std::uint32_t body_octets = 4096;    ///< beyond it 413
   };
 
-  /// Binds and listens, and takes the state directory's lock; throws std::runtime_error with a
-  /// whole sentence. `control` and `log` outlive the server; nothing is called before start().
-  HttpServer(Options options, Control& control, base::Log& log);
+  /// Binds and listens; throws std::runtime_error with a whole sentence. `control_socket` may be
+  /// null: then there is TCP only. `control` and `log` outlive the server; nothing is called before
+  /// start().
+  HttpServer(Options options, std::unique_ptr<ControlSocket> control_socket, Control& control,
+             base::Log& log);
   ~HttpServer();  ///< stops
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

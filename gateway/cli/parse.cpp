@@ -129,8 +129,7 @@ void add_query(CLI::App& app, Verbs& verbs) {
   verb.add_option("--pin", options.pins,
                   "base64 SHA-256 of the server's public key; may be given again")
       ->type_name("PIN")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
       ->excludes(insecure);
   ca->excludes(insecure);
   verb.add_option("--tls-name", options.tls_name,

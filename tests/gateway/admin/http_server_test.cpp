@@ -30,8 +30,11 @@ class AdminServer : public Test {
     options_.listen = loopback();
     options_.server_name = "dns.example.org";
   }
+  virtual std::unique_ptr<HttpServer> make_server() {
+    return std::make_unique<HttpServer>(options_, nullptr, control_, log_);
+  }
   void start() {
-    server_ = std::make_unique<HttpServer>(options_, control_, log_);
+    server_ = make_server();
     server_->start();
   }
   RawClient client() { return RawClient::to(*server_->local_endpoint()); }
@@ -247,7 +250,7 @@ TEST_F(AdminServer, ATakenAddressIsSaidInASentence) {
   start();
   options_.listen = server_->local_endpoint();
   try {
-    HttpServer second(options_, control_, log_);
+    make_server();
     FAIL() << "two servers on one address";
   } catch (const std::runtime_error& error) {
     EXPECT_TRUE(std::string(error.what()).contains(options_.listen->to_text())) << error.what();
@@ -256,9 +259,10 @@ TEST_F(AdminServer, ATakenAddressIsSaidInASentence) {
 
 class ControlDoor : public AdminServer {
  protected:
-  ControlDoor() {
-    options_.listen.reset();
-    options_.state_directory = directory_.path();
+  ControlDoor() { options_.listen.reset(); }
+  std::unique_ptr<HttpServer> make_server() override {
+    return std::make_unique<HttpServer>(options_, std::make_unique<ControlSocket>(state_directory_),
+                                        control_, log_);
   }
   ControlReply tell(std::string_view method, std::string_view target, std::string_view body = "") {
     const auto reply = ask_control(socket(), method, target, body, 10s);
@@ -268,6 +272,7 @@ class ControlDoor : public AdminServer {
   [[nodiscard]] std::string socket() const { return control_socket_path(directory_.path()); }
 
   TemporaryDirectory directory_;
+  std::string state_directory_ = directory_.path();
 };
 
 TEST_F(ControlDoor, OnlyItsOwnerMayOpenIt) {
@@ -325,7 +330,7 @@ TEST_F(ControlDoor, AFailureInsideIs500AndNotTheEnd) {
 TEST_F(ControlDoor, ASecondInstanceIsRefused) {
   start();
   try {
-    HttpServer second(options_, control_, log_);
+    make_server();
     FAIL() << "two gateways with one state directory";
   } catch (const std::runtime_error& error) {
     EXPECT_TRUE(std::string(error.what()).starts_with("another sallyport runs")) << error.what();
@@ -336,7 +341,7 @@ TEST_F(ControlDoor, ASecondInstanceIsRefused) {
 TEST_F(ControlDoor, ASecondInstanceIsRefusedEvenWhenTheLockWasTidiedAway) {
   start();
   std::filesystem::remove(directory_.file(control_lock_name));
-  EXPECT_THROW(HttpServer(options_, control_, log_), std::runtime_error);
+  EXPECT_THROW(make_server(), std::runtime_error);
   EXPECT_EQ(tell("GET", "/status").status, 200U);
 }
 
@@ -364,15 +369,15 @@ TEST_F(ControlDoor, TheSocketGoesWithTheServer) {
 }
 
 TEST_F(ControlDoor, MakesTheStateDirectoryForItsOwnerAlone) {
-  options_.state_directory = directory_.file("a/b");
+  state_directory_ = directory_.file("a/b");
   start();
   struct stat status{};
-  ASSERT_EQ(stat(options_.state_directory.c_str(), &status), 0);
+  ASSERT_EQ(stat(state_directory_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700U);
 }
 
 TEST_F(ControlDoor, APathThatNoSocketCanHaveIsSaid) {
-  options_.state_directory = directory_.file(std::string(120, 'x'));
+  state_directory_ = directory_.file(std::string(120, 'x'));
   try {
     start();
     FAIL();
