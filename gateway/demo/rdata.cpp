@@ -14,9 +14,7 @@ namespace {
 
 constexpr std::size_t string_size_max = 255;  // RFC 1035 §3.3
 
-void append(Rdata& out, base::Bytes bytes) {
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
+void append(Rdata& out, base::Bytes bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
 
 void append_u16(Rdata& out, std::size_t value) {
   std::uint8_t octets[2];
