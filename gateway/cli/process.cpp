@@ -30,6 +30,11 @@ void hold_signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
+void release_signals() {
+  const sigset_t set = awaited_signals();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 int wait_for_signal() {
   const sigset_t set = awaited_signals();
   int signal = -1;

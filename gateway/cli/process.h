@@ -14,5 +14,7 @@ std::uint64_t raise_descriptor_limit();
 void hold_signals();
 /// The next of them; blocks.
 int wait_for_signal();
+/// Signals do what they usually do again, in this thread: whoever is impatient may end a drain.
+void release_signals();
 
 }  // namespace gateway::cli
