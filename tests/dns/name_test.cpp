@@ -15,9 +15,7 @@ using test::Octets;
 using test::pointer;
 
 /// A header's room, then the octets: names begin at 12.
-Octets behind_header(const Octets& octets) {
-  return join({Octets(header_size, 0), octets});
-}
+Octets behind_header(const Octets& octets) { return join({Octets(header_size, 0), octets}); }
 
 TEST(Rfc1035_4_1_4, PointerLeadsToAnEarlierName) {
   const Octets message =

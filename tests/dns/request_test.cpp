@@ -23,9 +23,7 @@ Verdict verdict_of(base::Bytes wire) {
   return parse_request(wire, request);
 }
 
-MessageBuilder query() {
-  return MessageBuilder().question(name("example.com"));
-}
+MessageBuilder query() { return MessageBuilder().question(name("example.com")); }
 
 TEST(Rfc1035_4_1, PlainQueryIsAccepted) {
   Request request;
