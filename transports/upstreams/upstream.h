@@ -1,4 +1,5 @@
-// One upstream recursive resolver over one transport. RFC 9499: "upstream" is who we ask; a "link" is one connection.
+// One upstream recursive resolver over one transport. RFC 9499: "upstream" is who we ask; a "link"
+// is one connection.
 #pragma once
 
 #include <string_view>
@@ -26,8 +27,9 @@ class Upstream {
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  /// A reply that matches the question, made fit to keep; or an Error that says whose fault and what to try. Whatever the
-  /// upstream does, it ends no later than `deadline`. Any rcode is a reply; the set decides which it believes.
+  /// A reply that matches the question, made fit to keep; or an Error that says whose fault and
+  /// what to try. Whatever the upstream does, it ends no later than `deadline`. Any rcode is a
+  /// reply; the set decides which it believes.
   virtual Awaitable<base::Result<dns::KeptAnswer>> exchange(Ask ask, base::TimePoint deadline) = 0;
   /// As in the configuration: "tls://9.9.9.9#dns.quad9.net".
   [[nodiscard]] virtual std::string_view name() const = 0;

@@ -1,0 +1,160 @@
+// Dialling: connect, handshake, and what went wrong in words.
+#include "transports/upstreams/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+
+#include <boost/asio/cancel_at.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace transports {
+
+namespace {
+
+using boost::asio::posix::descriptor_base;
+
+std::string text_of(int error) { return std::generic_category().message(error); }
+
+Reason reason_of(int error) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL: return Reason::ours;
+    case ETIMEDOUT: return Reason::timeout;
+    default: return Reason::refused;
+  }
+}
+
+}  // namespace
+
+Connection::Connection(Executor executor, const conf::Upstream& upstream,
+                       std::shared_ptr<certs::ClientContext> tls, ReceiveBuffer& buffer)
+    : upstream_(upstream),
+      context_(std::move(tls)),
+      buffer_(buffer),
+      descriptor_(executor),
+      read_timer_(executor),
+      write_timer_(executor) {}
+
+Connection::~Connection() = default;
+
+Awaitable<std::optional<Failure>> Connection::open(base::TimePoint limit) {
+  const base::TimePoint began = base::Clock::now();
+  if (std::optional<Failure> failure = co_await connect(limit)) co_return failure;
+  const base::TimePoint connected = base::Clock::now();
+  connect_took_ = connected - began;
+  if (context_) {
+    if (std::optional<Failure> failure = co_await shake_hands(limit)) co_return failure;
+    handshake_took_ = base::Clock::now() - connected;
+  } else {
+    channel_.emplace(descriptor_.native_handle());
+  }
+  ready_ = true;
+  co_return std::nullopt;
+}
+
+Awaitable<std::optional<Failure>> Connection::connect(base::TimePoint limit) {
+  sockaddr_storage address{};
+  const unsigned size = upstream_.endpoint.to_sockaddr(address);
+  const int descriptor = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) co_return fail(Reason::ours, text_of(errno));
+  descriptor_.assign(descriptor);
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on,
+               sizeof on);  // we write whole batches ourselves
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), size) == 0)
+    co_return std::nullopt;
+  if (errno != EINPROGRESS) co_return fail(reason_of(errno), text_of(errno));
+
+  co_await writable(limit);
+  if (closed_) co_return fail(Reason::closing, "closing");
+  sockaddr_storage peer{};
+  socklen_t peer_size = sizeof peer;
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0)
+    co_return std::nullopt;
+  int error = 0;
+  socklen_t error_size = sizeof error;
+  ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &error_size);
+  if (error != 0) co_return fail(reason_of(error), text_of(error));
+  co_return fail(Reason::timeout, "no connection in time");
+}
+
+Awaitable<std::optional<Failure>> Connection::shake_hands(base::TimePoint limit) {
+  std::expected<certs::SslPtr, std::string> session = context_->make_session();
+  if (!session) co_return fail(Reason::ours, session.error());
+  channel_.emplace(descriptor_.native_handle(), std::move(*session), buffer_);
+  for (;;) {
+    switch (channel_->handshake().status) {
+      case ChannelStatus::ok: co_return std::nullopt;
+      case ChannelStatus::want_read: co_await readable(limit); break;
+      case ChannelStatus::want_write: co_await writable(limit); break;
+      case ChannelStatus::closed:
+      case ChannelStatus::failed: co_return handshake_failure();
+    }
+    if (closed_) co_return fail(Reason::closing, "closing");
+    if (base::Clock::now() >= limit) co_return fail(Reason::timeout, "no TLS handshake in time");
+  }
+}
+
+Failure Connection::handshake_failure() {
+  context_->forget_sessions();  // if one of them was the reason, it must not be so again
+  const long verified = SSL_get_verify_result(channel_->tls());
+  if (verified == X509_V_OK) return fail(Reason::tls, "TLS handshake: " + channel_->failure_text());
+  return fail(Reason::certificate,
+              std::string("certificate: ") + X509_verify_cert_error_string(verified));
+}
+
+ChannelResult Connection::read(base::MutableBytes out) {
+  return is_open() ? channel_->read(out) : ChannelResult{ChannelStatus::failed};
+}
+
+ChannelResult Connection::write(base::Bytes data) {
+  return is_open() ? channel_->write(data) : ChannelResult{ChannelStatus::failed};
+}
+
+std::string Connection::failure_text() const {
+  return channel_ ? channel_->failure_text() : "closed";
+}
+
+Awaitable<void> Connection::readable(base::TimePoint until) {
+  boost::system::error_code error;  // who waits looks at the clock and at the socket itself
+  co_await descriptor_.async_wait(
+      descriptor_base::wait_read,
+      boost::asio::cancel_at(read_timer_, until,
+                             boost::asio::redirect_error(use_awaitable, error)));
+}
+
+Awaitable<void> Connection::writable(base::TimePoint until) {
+  boost::system::error_code error;
+  co_await descriptor_.async_wait(
+      descriptor_base::wait_write,
+      boost::asio::cancel_at(write_timer_, until,
+                             boost::asio::redirect_error(use_awaitable, error)));
+}
+
+void Connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  if (is_open()) channel_->shutdown();
+  ready_ = false;
+  boost::system::error_code error;
+  descriptor_.close(error);
+}
+
+bool Connection::unacknowledged() {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (!is_open() ||
+      ::getsockopt(descriptor_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+    return false;
+  return info.tcpi_unacked > 0;
+}
+
+}  // namespace transports

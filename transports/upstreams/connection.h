@@ -1,0 +1,83 @@
+// One TCP connection to an upstream, with TLS or without: dialled, verified, then a stream of
+// octets. RFC 7858 §3.1 and RFC 8310 §5.1: over TLS nothing is sent before the peer has proved who
+// it is, and there is no way back to cleartext. Owned by a link, or by whoever asks once.
+#pragma once
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "certs/tls_context.h"
+#include "conf/config.h"
+#include "transports/awaitable.h"
+#include "transports/channel.h"
+#include "transports/upstreams/metrics.h"
+#include "transports/upstreams/timer.h"
+
+namespace transports {
+
+class Connection {
+ public:
+  /// `tls` is empty for TCP. `upstream` and `buffer` outlive the connection's last call.
+  Connection(Executor executor, const conf::Upstream& upstream,
+             std::shared_ptr<certs::ClientContext> tls, ReceiveBuffer& buffer);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Connects and shakes hands, by `limit`. Nothing on success.
+  Awaitable<std::optional<Failure>> open(base::TimePoint limit);
+  [[nodiscard]] bool is_open() const { return channel_.has_value() && ready_; }
+
+  /// As Channel's; `failed` once closed.
+  ChannelResult read(base::MutableBytes out);
+  ChannelResult write(base::Bytes data);
+  /// Why the last call failed.
+  [[nodiscard]] std::string failure_text() const;
+
+  /// Return when the socket is ready, at `until`, or after close(). One waiter each.
+  Awaitable<void> readable(base::TimePoint until);
+  Awaitable<void> writable(base::TimePoint until);
+
+  /// Says goodbye as far as the socket takes it at once, and gives the descriptor back. Wakes who
+  /// waits.
+  void close();
+
+  /// Have octets been on their way for so long that the peer's system should have confirmed them?
+  [[nodiscard]] bool unacknowledged();
+
+  /// Once open.
+  [[nodiscard]] TlsFacts tls_facts() const { return channel_->facts(); }
+  [[nodiscard]] SSL* tls() const { return channel_ ? channel_->tls() : nullptr; }
+  [[nodiscard]] base::Clock::duration connect_took() const { return connect_took_; }
+  [[nodiscard]] base::Clock::duration handshake_took() const { return handshake_took_; }
+
+ private:
+  using Descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
+
+  Awaitable<std::optional<Failure>> connect(base::TimePoint limit);
+  Awaitable<std::optional<Failure>> shake_hands(base::TimePoint limit);
+  [[nodiscard]] Failure handshake_failure();
+  [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {
+    return make_failure(reason, upstream_.url, detail);
+  }
+
+  const conf::Upstream& upstream_;
+  std::shared_ptr<certs::ClientContext> context_;  // before the channel, whose TLS calls into it
+  ReceiveBuffer& buffer_;
+  Descriptor descriptor_;
+  std::optional<Channel> channel_;
+  Timer read_timer_;
+  Timer write_timer_;
+  bool ready_ = false;
+  bool closed_ = false;
+  base::Clock::duration connect_took_{};
+  base::Clock::duration handshake_took_{};
+};
+
+}  // namespace transports

@@ -1,0 +1,147 @@
+// Choosing a link, and what to do when it was the wrong one.
+#include "transports/upstreams/link_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace transports {
+
+using std::chrono::milliseconds;
+
+LinkPool::LinkPool(const conf::Upstream& upstream, const UpstreamContext& context,
+                   const UpstreamMetrics& metrics, EdnsHabit& edns,
+                   std::shared_ptr<certs::ClientContext> tls)
+    : terms_(std::make_shared<LinkTerms>(upstream, context.executor, context.random,
+                                         context.receive_buffer, context.log, metrics,
+                                         std::move(tls))),
+      edns_(edns),
+      under_way_(context.executor) {}
+
+LinkPool::~LinkPool() {
+  for (const std::shared_ptr<Link>& link : links_)
+    link->close(LinkEnd::closing, fail(Reason::closing, "closing"));
+}
+
+Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& ask,
+                                                                     base::TimePoint limit) {
+  const UnderWay::Mark mark(under_way_);
+  const base::TimePoint began = base::Clock::now();
+  bool edns = edns_.usable(began);
+  bool edns_refused = false;
+  bool retried = false;
+  for (;;) {
+    Picked link = pick(retried ? began : base::TimePoint::min());
+    if (!link) co_return std::unexpected(std::move(link.error()));
+    Waiting waiting(terms_->executor, ask, edns);
+    (*link)->send(waiting);
+    co_await wait(waiting, **link, limit);
+
+    if (!waiting.done()) {
+      (*link)->timed_out(waiting);
+      co_return std::unexpected(fail(Reason::timeout, "no reply in time"));
+    }
+    if (waiting.failure) {
+      Failure& failure = *waiting.failure;
+      const bool again =
+          failure.error.retry == base::Retry::fresh_link && !retried && base::Clock::now() < limit;
+      if (!again || closing_) {
+        if (failure.error.retry == base::Retry::fresh_link)
+          failure.error.retry = base::Retry::other_upstream;
+        co_return std::unexpected(std::move(failure));
+      }
+      retried = true;
+      terms_->metrics.retry();
+      continue;
+    }
+    switch (waiting.judged->kind) {
+      case ReplyKind::answer: {
+        const dns::Rcode rcode = waiting.judged->answer.rcode;
+        const bool refused_again = rcode == dns::Rcode::formerr || rcode == dns::Rcode::notimp;
+        if (edns_refused && !refused_again) edns_.not_understood(base::Clock::now());
+        co_return std::move(waiting.judged->answer);
+      }
+      case ReplyKind::edns_unknown:
+        edns = false;
+        edns_refused = true;
+        terms_->metrics.retry();
+        break;
+      default: co_return std::unexpected(fail(Reason::truncated, "truncated over a stream"));
+    }
+  }
+}
+
+Awaitable<void> LinkPool::wait(Waiting& waiting, Link& link, base::TimePoint limit) {
+  // Half-way the kernel is asked whether the peer's has confirmed our octets at all: a path that a
+  // NAT has forgotten would otherwise cost the whole time.
+  const base::TimePoint half = std::min(limit, waiting.asked_at + terms_->upstream.timeout / 2);
+  bool doubted = false;
+  while (!waiting.done()) {
+    if (!co_await sleep_until(waiting.woken, doubted ? limit : half)) continue;
+    if (base::Clock::now() >= limit) co_return;
+    if (!std::exchange(doubted, true)) link.doubt(waiting);
+  }
+}
+
+LinkPool::Picked LinkPool::pick(base::TimePoint dialed_after) {
+  if (closing_) return std::unexpected(fail(Reason::closing, "closing"));
+  for (const std::shared_ptr<Link>& link : links_) link->look();
+  sweep();
+  // A link that is up comes before one that is being dialled. The first has most to do, and so the
+  // later ones may idle out when they are not needed.
+  for (const bool dialing : {false, true}) {
+    for (const std::shared_ptr<Link>& link : links_) {
+      if (link->takes_more() && link->dialing() == dialing && link->dialed_at() >= dialed_after)
+        return link;
+    }
+  }
+  if (links_.size() < terms_->upstream.links) return dial();
+  // An old link without work gives way to the fresh one that is wanted.
+  const auto old = std::ranges::find_if(links_, [](const auto& link) { return link->idle(); });
+  if (old == links_.end()) return std::unexpected(fail(Reason::busy, "all links are full"));
+  (*old)->close(LinkEnd::closing, fail(Reason::closed, "replaced"));
+  links_.erase(old);
+  return dial();
+}
+
+LinkPool::Picked LinkPool::dial() {
+  if (base::Clock::now() < no_dial_before_) return std::unexpected(last_failure_);
+  return links_.emplace_back(Link::dial(terms_, under_way_));
+}
+
+void LinkPool::sweep() {
+  for (const std::shared_ptr<Link>& link : links_) {
+    if (link->closed()) note_barren(*link);
+  }
+  std::erase_if(links_, [](const auto& link) { return link->closed(); });
+}
+
+/// An upstream that cannot be reached is dialled at growing distances, once a second at most;
+/// meanwhile questions fail at once with what was wrong.
+void LinkPool::note_barren(const Link& link) {
+  if (!link.barren()) {
+    if (barren_in_a_row_ > 1)
+      terms_->log.info("upstream reached again", {{"upstream", terms_->upstream.url}});
+    barren_in_a_row_ = 0;
+    return;
+  }
+  const bool changed = barren_in_a_row_ == 0 || last_failure_.reason != link.barren()->reason;
+  last_failure_ = *link.barren();
+  no_dial_before_ =
+      link.closed_at() +
+      std::min(milliseconds{1000}, milliseconds{100} * (1U << std::min(barren_in_a_row_, 4U)));
+  ++barren_in_a_row_;
+  if (changed)
+    terms_->log.warning("upstream cannot be reached", {{"why", last_failure_.error.context}});
+}
+
+Awaitable<void> LinkPool::close(base::TimePoint drain_until) {
+  closing_ = true;
+  for (const std::shared_ptr<Link>& link : links_) link->retire();
+  co_await under_way_.none_left(drain_until);
+  for (const std::shared_ptr<Link>& link : links_)
+    link->close(LinkEnd::closing, fail(Reason::closing, "closing"));
+  co_await under_way_.none_left(base::TimePoint::max());  // each of them has been woken
+  links_.clear();
+}
+
+}  // namespace transports

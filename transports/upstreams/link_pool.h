@@ -1,0 +1,58 @@
+// The links of one upstream: dialled when needed, shared by all queries, never given out dead. RFC
+// 7766 §6.2.1-6.2.2, RFC 7858 §3.4. Owned by its upstream.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "transports/upstreams/habits.h"
+#include "transports/upstreams/link.h"
+#include "transports/upstreams/metrics.h"
+#include "transports/upstreams/timer.h"
+#include "transports/upstreams/upstreams.h"
+
+namespace transports {
+
+class LinkPool {
+ public:
+  /// `tls` is empty for TCP. `edns` is what is known of the upstream, and learnt here.
+  LinkPool(const conf::Upstream& upstream, const UpstreamContext& context,
+           const UpstreamMetrics& metrics, EdnsHabit& edns,
+           std::shared_ptr<certs::ClientContext> tls);
+  ~LinkPool();
+  LinkPool(const LinkPool&) = delete;
+  LinkPool& operator=(const LinkPool&) = delete;
+
+  /// Asks over a link, and once more over a fresh one when that link proves dead. Ends at `limit`
+  /// at the latest.
+  Awaitable<base::Result<dns::KeptAnswer, Failure>> exchange(const Ask& ask, base::TimePoint limit);
+
+  /// Gives out no link from now on; those in use end with their last query, at `drain_until` at the
+  /// latest.
+  Awaitable<void> close(base::TimePoint drain_until);
+
+ private:
+  using Picked = base::Result<std::shared_ptr<Link>, Failure>;
+
+  /// A link with room that was dialled after `youngest`, or a new one.
+  Picked pick(base::TimePoint dialed_after);
+  Picked dial();
+  void sweep();
+  void note_barren(const Link& link);
+  Awaitable<void> wait(Waiting& waiting, Link& link, base::TimePoint limit);
+  [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {
+    return make_failure(reason, terms_->upstream.url, detail);
+  }
+
+  std::shared_ptr<LinkTerms> terms_;
+  EdnsHabit& edns_;
+  std::vector<std::shared_ptr<Link>> links_;
+  UnderWay under_way_;
+  bool closing_ = false;
+  unsigned barren_in_a_row_ = 0;
+  base::TimePoint no_dial_before_{};
+  Failure last_failure_;
+};
+
+}  // namespace transports

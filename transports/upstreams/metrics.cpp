@@ -1,0 +1,109 @@
+// Counters of an upstream: names, labels, and the table of reasons.
+#include "transports/upstreams/metrics.h"
+
+#include <utility>
+
+namespace transports {
+
+namespace {
+
+struct ReasonRow {
+  Reason reason;
+  std::string_view label;
+  base::Blame blame;
+  base::Retry retry;
+};
+
+using enum base::Blame;
+using enum base::Retry;
+
+constexpr std::array<ReasonRow, reasons> reason_rows{{
+    {Reason::timeout, "timeout", upstream, other_upstream},
+    {Reason::refused, "refused", upstream, other_upstream},
+    {Reason::closed, "closed", upstream, fresh_link},
+    {Reason::certificate, "certificate", upstream, other_upstream},
+    {Reason::tls, "tls", upstream, other_upstream},
+    {Reason::malformed, "malformed", upstream, other_upstream},
+    {Reason::truncated, "truncated", upstream, other_upstream},
+    {Reason::busy, "busy", upstream, other_upstream},
+    {Reason::closing, "closing", us, other_upstream},
+    {Reason::ours, "ours", us, other_upstream},
+}};
+
+constexpr std::array<std::string_view, link_ends> end_labels{"idle", "peer", "error", "closing"};
+constexpr std::array<std::string_view, 7> rcode_labels{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+                                                       "NOTIMP",  "REFUSED", "other"};
+
+base::Labels labels_of(const conf::Upstream& upstream) {
+  return {{"upstream", upstream.url},
+          {"protocol", std::string(conf::row_of(upstream.protocol).name)}};
+}
+
+base::Labels with(base::Labels labels, std::string_view key, std::string_view value) {
+  labels.emplace_back(key, value);
+  return labels;
+}
+
+base::Counter& connections(base::MetricSheet& sheet, const conf::Upstream& upstream,
+                           std::string_view result, std::string_view resumed) {
+  return sheet.counter("sallyport_upstream_connections_total",
+                       with(with(labels_of(upstream), "result", result), "resumed", resumed));
+}
+
+}  // namespace
+
+std::string_view to_text(Reason reason) {
+  return reason_rows[static_cast<std::size_t>(reason)].label;
+}
+
+Failure make_failure(Reason reason, std::string_view upstream, std::string_view detail) {
+  const ReasonRow& row = reason_rows[static_cast<std::size_t>(reason)];
+  std::string context{upstream};
+  context += ": ";
+  context += detail;
+  return {reason, {row.blame, row.retry, std::move(context)}};
+}
+
+UpstreamMetrics::UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream& upstream)
+    : queries_(sheet.counter("sallyport_upstream_queries_total", labels_of(upstream))),
+      retries_(sheet.counter("sallyport_upstream_retries_total", labels_of(upstream))),
+      mismatches_(
+          sheet.counter("sallyport_upstream_mismatched_replies_total", labels_of(upstream))),
+      connected_(connections(sheet, upstream, "ok", "false")),
+      connected_resumed_(connections(sheet, upstream, "ok", "true")),
+      connection_timeouts_(connections(sheet, upstream, "timeout", "false")),
+      connection_refusals_(connections(sheet, upstream, "refused", "false")),
+      connection_certificates_(connections(sheet, upstream, "certificate", "false")),
+      connection_failures_(connections(sheet, upstream, "failed", "false")),
+      durations_(
+          sheet.histogram("sallyport_upstream_exchange_duration_seconds", labels_of(upstream))) {
+  for (std::size_t i = 0; i < errors_.size(); ++i) {
+    errors_[i] = &sheet.counter("sallyport_upstream_errors_total",
+                                with(labels_of(upstream), "reason", reason_rows[i].label));
+  }
+  for (std::size_t i = 0; i < disconnections_.size(); ++i) {
+    disconnections_[i] = &sheet.counter("sallyport_upstream_disconnections_total",
+                                        with(labels_of(upstream), "reason", end_labels[i]));
+  }
+  for (std::size_t i = 0; i < replies_.size(); ++i) {
+    replies_[i] = &sheet.counter("sallyport_upstream_replies_total",
+                                 with(labels_of(upstream), "rcode", rcode_labels[i]));
+  }
+}
+
+void UpstreamMetrics::reply(dns::Rcode rcode, base::Clock::duration took) {
+  const auto index = static_cast<std::size_t>(rcode);
+  replies_[index < replies_.size() ? index : replies_.size() - 1]->add();
+  durations_.observe(std::chrono::duration<double>(took).count());
+}
+
+void UpstreamMetrics::connection_failed(Reason reason) {
+  switch (reason) {
+    case Reason::timeout: return connection_timeouts_.add();
+    case Reason::refused: return connection_refusals_.add();
+    case Reason::certificate: return connection_certificates_.add();
+    default: return connection_failures_.add();
+  }
+}
+
+}  // namespace transports

@@ -1,0 +1,80 @@
+// What is counted for one upstream on its worker's sheet, and the failures that are counted by
+// reason. Owned by the upstream; used by its worker alone.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/error.h"
+#include "conf/config.h"
+#include "dns/codes.h"
+
+namespace transports {
+
+/// Why an exchange brought no reply: the `reason` label of sallyport_upstream_errors_total.
+enum class Reason : std::uint8_t {
+  timeout,      ///< silence until the limit
+  refused,      ///< connection refused, or no way to the host
+  closed,       ///< the link ended before the reply
+  certificate,  ///< verification failed
+  tls,          ///< any other failure of the handshake or of a record
+  malformed,    ///< replies that cannot be read, or broken framing
+  truncated,    ///< truncated even over TCP
+  busy,         ///< all links are full, or a dial has failed just now
+  closing,      ///< we are shutting down, or were reconfigured
+  ours,         ///< no socket to be had, no authorities to trust
+};
+inline constexpr std::size_t reasons = 10;
+
+std::string_view to_text(Reason reason);
+
+/// An error on its way out of a link, with what to count it as.
+struct Failure {
+  Reason reason = Reason::timeout;
+  base::Error error;
+};
+
+/// Blame and advice follow from the reason; `context` is the upstream's name, `detail` a few words.
+Failure make_failure(Reason reason, std::string_view upstream, std::string_view detail);
+
+/// Why a link ended: the `reason` label of sallyport_upstream_disconnections_total.
+enum class LinkEnd : std::uint8_t { idle, peer, error, closing };
+inline constexpr std::size_t link_ends = 4;
+
+class UpstreamMetrics {
+ public:
+  UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream& upstream);
+
+  void query() { queries_.add(); }
+  void retry() { retries_.add(); }
+  void mismatch() { mismatches_.add(); }
+  void reply(dns::Rcode rcode, base::Clock::duration took);
+  void error(Reason reason) { errors_[static_cast<std::size_t>(reason)]->add(); }
+  void connected(bool resumed) { (resumed ? connected_resumed_ : connected_).add(); }
+  void connection_failed(Reason reason);
+  void disconnected(LinkEnd end) { disconnections_[static_cast<std::size_t>(end)]->add(); }
+
+ private:
+  base::Counter& queries_;
+  base::Counter& retries_;
+  base::Counter& mismatches_;
+  base::Counter& connected_;
+  base::Counter& connected_resumed_;
+  base::Counter& connection_timeouts_;
+  base::Counter& connection_refusals_;
+  base::Counter& connection_certificates_;
+  base::Counter& connection_failures_;
+  base::DurationHistogram& durations_;
+  std::array<base::Counter*, reasons> errors_{};
+  std::array<base::Counter*, link_ends> disconnections_{};
+  /// By the four bits of the header; a reply with an extended code counts as "other".
+  std::array<base::Counter*, 7> replies_{};
+};
+
+}  // namespace transports
