@@ -21,6 +21,9 @@ class Answerer {
   /// false: nothing was written, ask answer(). Only inside a batch.
   virtual bool answer_now(const Query& query, Reply& reply) = 0;
 
+  /// SERVFAIL for a query that answer_now() did not answer and that may not wait, as too many do. Never allocates.
+  virtual void answer_overload(const Query& query, Reply& reply);
+
   /// The long way; always ends by query.deadline with an answer. Never throws.
   virtual Awaitable<Answer> answer(Query query) = 0;
 };

@@ -1,0 +1,172 @@
+// The UDP listener.
+#include "transports/listeners/udp.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+#include <array>
+#include <utility>
+
+#include "dns/fit.h"
+#include "transports/listeners/sockets.h"
+
+namespace transports {
+
+namespace {
+
+// Timers and streams have their turn after this many batches, however fast datagrams come.
+constexpr int batches_per_wake_up = 8;
+
+/// What is sent instead of an answer that is too long for the link it must leave by: come again over
+/// TCP. RFC 9715 §3.1, RFC 2181 §9.
+std::size_t write_truncated(const dns::Request& request, base::MutableBytes out) {
+  const std::size_t size = dns::fit_empty(request, dns::Rcode::noerror, {}, out);
+  base::store_u16(&out[2], base::load_u16(&out[2]) | dns::flag::tc);
+  return size;
+}
+
+}  // namespace
+
+UdpListener::UdpListener(const conf::ListenAddress& address, std::uint16_t index, ListenerContext& context)
+    : context_(context),
+      index_(index),
+      socket_(context.io.get_executor(),
+              address.endpoint.address.is_v4() ? boost::asio::ip::udp::v4() : boost::asio::ip::udp::v6(),
+              open_udp_socket(address)),
+      local_endpoint_(local_endpoint_of(socket_.native_handle())),
+      drained_(context.io.get_executor()),
+      home_(std::make_shared<UdpListener*>(this)) {}
+
+UdpListener::~UdpListener() { *home_ = nullptr; }
+
+void UdpListener::start() { wait(); }
+
+void UdpListener::wait() {
+  waiting_ = true;
+  socket_.async_wait(Socket::wait_read, [this](boost::system::error_code) {
+    waiting_ = false;
+    if (stopping_) return check_drained();
+    on_readable();
+    wait();
+  });
+}
+
+void UdpListener::on_readable() {
+  UdpBatch& batch = context_.udp_batch;
+  for (int i = 0; i < batches_per_wake_up; ++i) {
+    const std::size_t count = batch.receive(socket_.native_handle());
+    if (count == 0) return;
+    {
+      const Batch turn(context_.answerer);
+      for (std::size_t slot = 0; slot < count; ++slot) serve(slot, turn.now());
+    }
+    send_batch();
+    if (count < UdpBatch::slots) return;
+  }
+}
+
+void UdpListener::serve(std::size_t slot, base::TimePoint now) {
+  UdpBatch& batch = context_.udp_batch;
+  query_.verdict = dns::parse_request(batch.packet(slot), query_.request);
+  if (query_.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
+  if (batch.is_cut(slot)) query_.verdict = dns::Verdict::format_error;
+  query_.client = batch.client(slot);
+  if (query_.client.port == 0) return context_.drops.no_reply_port.add();
+  query_.protocol = conf::Protocol::udp;
+  query_.listener = index_;
+  query_.size_limit = UdpBatch::packet_size_max;
+  query_.received = now;
+  query_.deadline = now + context_.limits.query_timeout;
+
+  Reply reply{.out = batch.reply_memory(slot), .size = 0, .summary = {}};
+  if (!context_.answerer.answer_now(query_, reply)) {
+    WaitingPlace place(context_.waiting);
+    if (place) {
+      ++under_way_;
+      boost::asio::co_spawn(context_.io,
+                            answer_later(home_, context_.answerer, std::move(place), query_, batch.return_path(slot)),
+                            boost::asio::detached);
+      return;
+    }
+    context_.answerer.answer_overload(query_, reply);
+  }
+  if (reply.size != 0) batch.reply(slot, reply.size);
+}
+
+void UdpListener::send_batch() {
+  UdpBatch& batch = context_.udp_batch;
+  batch.send(socket_.native_handle(), [this, &batch](std::size_t slot, int error, bool again) -> std::size_t {
+    if (error == EMSGSIZE && !again) {
+      dns::parse_request(batch.packet(slot), query_.request);
+      return write_truncated(query_.request, batch.reply_memory(slot));
+    }
+    context_.drops.send_refused.add();
+    return 0;
+  });
+}
+
+Awaitable<void> UdpListener::answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer, WaitingPlace place,
+                                          Query query, ReturnPath path) {
+  LateAnswer late{.answer = co_await answerer.answer(query), .path = path, .request = query.request};
+  if (*home != nullptr) (*home)->send_later(std::move(late));
+}
+
+void UdpListener::send_later(LateAnswer late) {
+  --under_way_;
+  if (!late.answer.wire.empty()) {
+    late_.push_back(std::move(late));
+    // What else is ready in this round of the loop runs before the posted call, and leaves with it.
+    if (!std::exchange(sending_, true)) {
+      boost::asio::post(context_.io, [this, home = home_] {
+        if (*home != nullptr) send_late_answers();
+      });
+    }
+  }
+  if (stopping_) check_drained();
+}
+
+void UdpListener::send_late_answers() {
+  sending_ = false;
+  std::array<mmsghdr, UdpBatch::slots> headers{};
+  std::array<iovec, UdpBatch::slots> parts{};
+  for (std::size_t first = 0; first < late_.size(); first += UdpBatch::slots) {
+    const std::size_t count = std::min(UdpBatch::slots, late_.size() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      LateAnswer& late = late_[first + i];
+      parts[i] = {late.answer.wire.data(), late.answer.wire.size()};
+      address_reply(headers[i].msg_hdr, late.path, parts[i]);
+    }
+    UdpBatch::send_all(socket_.native_handle(), {headers.data(), count},
+                       [this, first](std::size_t i, int error, bool again) -> std::size_t {
+                         LateAnswer& late = late_[first + i];
+                         if (error == EMSGSIZE && !again && late.answer.wire.size() > dns::plain_udp_size) {
+                           return write_truncated(late.request, late.answer.wire);
+                         }
+                         context_.drops.send_refused.add();
+                         return 0;
+                       });
+  }
+  late_.clear();
+  if (late_.capacity() > UdpBatch::slots) late_.shrink_to_fit();
+  if (stopping_) check_drained();
+}
+
+Awaitable<void> UdpListener::stop(base::TimePoint drain_until) {
+  stopping_ = true;
+  socket_.cancel();
+  drained_.expires_at(drain_until);
+  boost::system::error_code cancelled;
+  while (waiting_ || ((under_way_ != 0 || sending_) && base::Clock::now() < drain_until)) {
+    co_await drained_.async_wait(boost::asio::redirect_error(use_awaitable, cancelled));
+  }
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void UdpListener::check_drained() {
+  if (!waiting_ && under_way_ == 0 && !sending_) drained_.cancel();
+}
+
+}  // namespace transports

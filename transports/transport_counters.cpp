@@ -1,0 +1,25 @@
+// Names of the drop reasons.
+#include "transports/transport_counters.h"
+
+namespace transports {
+
+namespace {
+
+base::Counter& drops(base::MetricSheet& sheet, const char* reason) {
+  return sheet.counter("sallyport_drops_total", {{"reason", reason}});
+}
+
+}  // namespace
+
+DropCounters::DropCounters(base::MetricSheet& sheet)
+    : not_a_query(drops(sheet, "not_a_query")),
+      no_reply_port(drops(sheet, "no_reply_port")),
+      send_refused(drops(sheet, "send_refused")),
+      session_limit(drops(sheet, "session_limit")),
+      client_limit(drops(sheet, "client_limit")),
+      session_evicted(drops(sheet, "session_evicted")),
+      no_descriptors(drops(sheet, "no_descriptors")),
+      slow_client(drops(sheet, "slow_client")),
+      client_gone(drops(sheet, "client_gone")) {}
+
+}  // namespace transports
