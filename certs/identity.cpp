@@ -137,12 +137,15 @@ std::time_t to_time(const ASN1_TIME& time) {
   return ASN1_TIME_to_tm(&time, &parts) == 1 ? timegm(&parts) : 0;
 }
 
-bool Identity::holds_for(std::string_view server_name) const {
-  return std::ranges::any_of(dns_names, [server_name](std::string_view name) {
-    if (name == server_name) return true;
-    if (!name.starts_with("*.")) return false;
-    const std::size_t dot = server_name.find('.');  // a wildcard is one whole label (RFC 6125 §6.4.3)
-    return dot != std::string_view::npos && dot != 0 && server_name.substr(dot) == name.substr(1);
+bool Identity::names_exactly(std::string_view server_name) const {
+  return std::ranges::find(dns_names, server_name) != dns_names.end();
+}
+
+bool Identity::names_by_wildcard(std::string_view server_name) const {
+  const std::size_t dot = server_name.find('.');
+  if (dot == std::string_view::npos || dot == 0) return false;
+  return std::ranges::any_of(dns_names, [parent = server_name.substr(dot)](std::string_view name) {
+    return name.starts_with("*.") && name.substr(1) == parent;
   });
 }
 

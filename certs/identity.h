@@ -24,8 +24,10 @@ struct Identity {
   std::time_t not_after = 0;
   std::string fingerprint;                 ///< SHA-256 of the leaf, hexadecimal
 
-  /// Exact names and one-label wildcards. `server_name` is in lower case, without a final dot.
-  [[nodiscard]] bool holds_for(std::string_view server_name) const;
+  /// `server_name` is in lower case, without a final dot.
+  [[nodiscard]] bool names_exactly(std::string_view server_name) const;
+  /// By a wildcard, which stands for one label (RFC 6125 §6.4.3).
+  [[nodiscard]] bool names_by_wildcard(std::string_view server_name) const;
 };
 
 /// Reads PEM text. Refused, with a sentence: no certificate, no SAN, a key of another certificate, a key under a pass

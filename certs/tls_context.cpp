@@ -22,6 +22,7 @@ namespace {
 /// What a server context must keep alive, in its ex_data: SSL objects hold their context, and thereby this.
 struct ServerState {
   std::shared_ptr<const TicketKeys> tickets;
+  std::shared_ptr<const Identity> own;
   std::vector<NamedContext> others;
 };
 
@@ -67,11 +68,21 @@ int on_server_name(SSL* ssl, int*, void*) {
   std::ranges::transform(name, name.begin(), [](char octet) {
     return static_cast<char>(dns::to_lower(static_cast<std::uint8_t>(octet)));
   });
-  for (const NamedContext& other : state_of(SSL_get_SSL_CTX(ssl)).others) {
-    if (!other.identity->holds_for(name)) continue;
-    SSL_set_SSL_CTX(ssl, other.context.get());
-    break;
+  const ServerState& state = state_of(SSL_get_SSL_CTX(ssl));
+  if (state.own->names_exactly(name)) return SSL_TLSEXT_ERR_OK;
+  const auto switch_to = [&state, ssl](auto holds) {
+    const auto found = std::ranges::find_if(state.others, holds, [](const NamedContext& other) -> const Identity& {
+      return *other.identity;
+    });
+    if (found == state.others.end()) return false;
+    SSL_set_SSL_CTX(ssl, found->context.get());
+    return true;
+  };
+  if (switch_to([&name](const Identity& identity) { return identity.names_exactly(name); }) ||
+      state.own->names_by_wildcard(name)) {
+    return SSL_TLSEXT_ERR_OK;
   }
+  switch_to([&name](const Identity& identity) { return identity.names_by_wildcard(name); });
   return SSL_TLSEXT_ERR_OK;
 }
 
@@ -137,7 +148,7 @@ std::expected<SslContextPtr, std::string> make_server_context(const conf::Tls& t
   SSL_CTX_set_timeout(context, static_cast<long>(2 * tickets->rotation().count()));
   constexpr std::string_view session_scope = "sallyport";
   SSL_CTX_set_session_id_context(context, base::as_bytes(session_scope).data(), session_scope.size());
-  SSL_CTX_set_ex_data(context, state_index(), new ServerState{std::move(tickets), {}});
+  SSL_CTX_set_ex_data(context, state_index(), new ServerState{std::move(tickets), nullptr, {}});
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &on_ticket_key);
   SSL_CTX_set_alpn_select_cb(context, &on_alpn, nullptr);
   return made;
@@ -151,8 +162,10 @@ SslPtr make_server_session(SSL_CTX& context, const Alpn& alpn) {
   return session;
 }
 
-void choose_by_server_name(SSL_CTX& context, std::vector<NamedContext> others) {
-  state_of(&context).others = std::move(others);
+void choose_by_server_name(SSL_CTX& context, std::shared_ptr<const Identity> own, std::vector<NamedContext> others) {
+  ServerState& state = state_of(&context);
+  state.own = std::move(own);
+  state.others = std::move(others);
   SSL_CTX_set_tlsext_servername_callback(&context, &on_server_name);
 }
 

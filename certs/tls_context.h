@@ -41,13 +41,14 @@ std::expected<SslContextPtr, std::string> make_server_context(const conf::Tls& t
 /// when memory is short.
 SslPtr make_server_session(SSL_CTX& context, const Alpn& alpn);
 
-/// Switches to the context of `others` that the client's SNI asks for, if one holds for it. The contexts' TicketKeys
-/// must be the same. `context` keeps `others`.
 struct NamedContext {
   std::shared_ptr<const Identity> identity;
   SslContextPtr context;
 };
-void choose_by_server_name(SSL_CTX& context, std::vector<NamedContext> others);
+/// Handshakes begin with `context`, whose identity is `own`. They go on with the one, of all, that has the
+/// client's SNI as a name, or else by a wildcard; with `context` when none has. All have the same
+/// TicketKeys. `context` keeps its arguments.
+void choose_by_server_name(SSL_CTX& context, std::shared_ptr<const Identity> own, std::vector<NamedContext> others);
 
 // ---- clients
 

@@ -37,9 +37,10 @@ struct TlsFacts {
   bool resumed = false;
 };
 
-/// One per worker, shared by its channels: a recv takes many TLS records at once, without a buffer per connection.
+/// One per worker, shared by its channels: a recv takes many TLS records at once, without a buffer
+/// per connection. Not larger than what is read at a time: the rest would have to be copied.
 struct ReceiveBuffer {
-  std::array<std::uint8_t, 65536> octets;
+  std::array<std::uint8_t, 16384> octets;
 };
 
 class Channel {

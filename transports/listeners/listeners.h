@@ -20,7 +20,7 @@ class Store;
 namespace transports {
 
 class SessionRegistry;
-struct SessionMemory;
+struct StreamWorkspace;
 class TimerWheel;
 class UdpBatch;
 
@@ -35,7 +35,7 @@ struct ListenerContext {
   SessionRegistry& sessions;
   TimerWheel& timers;              ///< the worker's
   UdpBatch& udp_batch;             ///< the worker's
-  SessionMemory& session_memory;   ///< the worker's
+  StreamWorkspace& streams;        ///< the worker's
   base::MetricSheet& metrics;      ///< the worker's
   DropCounters& drops;             ///< the worker's
   base::Log& log;

@@ -1,0 +1,40 @@
+// Messages in a stream: two octets of length before each (RFC 1035 §4.2.2, RFC 7766 §8). The memory is
+// the caller's; only what is not yet whole is kept. Owned by a session or link.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace transports {
+
+inline constexpr std::size_t frame_prefix_size = 2;
+
+class FrameReader {
+ public:
+  /// New octets of the stream; borrowed until keep().
+  void feed(base::Bytes octets) { fed_ = octets; }
+
+  /// The next whole message, without its length; valid until the next call of any member. Octets
+  /// are kept as they come, never reserved by the length that a peer promises.
+  std::optional<base::Bytes> next();
+
+  /// Copies what is left of the borrowed octets, whole messages included that were not asked for.
+  void keep();
+
+  /// Nothing is left: a message has not begun.
+  [[nodiscard]] bool empty() const { return kept_.size() == taken_ && fed_.empty(); }
+  [[nodiscard]] std::size_t kept() const { return kept_.size() - taken_; }
+
+ private:
+  std::optional<base::Bytes> next_kept();
+
+  std::vector<std::uint8_t> kept_;
+  std::size_t taken_ = 0;  // of kept_, given out already
+  base::Bytes fed_;
+};
+
+}  // namespace transports

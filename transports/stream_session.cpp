@@ -1,0 +1,345 @@
+// Stream sessions. Everything that happens to one goes through advance(), and ends in settle().
+#include "transports/stream_session.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "certs/store.h"
+#include "certs/tls_context.h"
+
+namespace transports {
+
+namespace {
+
+// Other sessions have their turn after this many reads, however much a client sends.
+constexpr int reads_per_wake_up = 8;
+// A client that has so much waiting for it and does not read is given up.
+constexpr std::size_t unsent_max = 512 * 1024;
+// As much must be taken in each `message_timeout` by a client that is slow to read.
+constexpr std::size_t progress_min = 16 * 1024;
+
+}  // namespace
+
+StreamSession::Host::Host(ListenerContext& listener_context, conf::Protocol protocol_served,
+                          std::uint16_t listener_index)
+    : context(listener_context),
+      protocol(protocol_served),
+      index(listener_index),
+      handshakes(listener_context.metrics, conf::row_of(protocol_served).name) {}
+
+StreamSession::StreamSession(Host& host, int descriptor, const base::Endpoint& client, SessionPlace place)
+    : host_(host),
+      place_(std::move(place)),
+      socket_(host.context.io.get_executor(),
+              client.address.is_v4() ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6(), descriptor),
+      client_(client) {}
+
+StreamSession::~StreamSession() {
+  if (home_) *home_ = nullptr;
+}
+
+void StreamSession::start(base::TimePoint now) {
+  idle_since_ = now;
+  if (!conf::row_of(host_.protocol).encrypted) {
+    channel_.emplace(socket_.native_handle());
+    open_ = true;
+  }
+  settle(now);
+}
+
+void StreamSession::advance(bool readable) {
+  base::TimePoint now{};
+  if (!ended_ && (open_ || shake_hands())) {
+    // The client's first query may have come with the end of its handshake.
+    const bool just_opened = !std::exchange(open_, true);
+    const Batch turn(host_.context.answerer);
+    now = turn.now();
+    converse(readable || just_opened, now);
+  } else {
+    now = base::Clock::now();
+  }
+  settle(now);
+}
+
+/// True when done. Otherwise it goes on later, or the session has ended: what does not speak TLS gets
+/// no DNS (RFC 7858 §3.1).
+bool StreamSession::shake_hands() {
+  if (!channel_) {
+    certs::SslPtr tls = host_.context.certificates->make_session(certs::alpn_dot);
+    if (!tls) {
+      end();
+      return false;
+    }
+    channel_.emplace(socket_.native_handle(), std::move(tls), host_.context.streams.received);
+  }
+  switch (channel_->handshake().status) {
+    case ChannelStatus::ok: host_.handshakes.succeeded(channel_->facts()); return true;
+    case ChannelStatus::want_read: read_wants_write_ = false; return false;
+    case ChannelStatus::want_write: read_wants_write_ = true; return false;
+    case ChannelStatus::closed:
+    case ChannelStatus::failed: break;
+  }
+  host_.handshakes.failed("failed");
+  end();
+  return false;
+}
+
+void StreamSession::converse(bool readable, base::TimePoint now) {
+  StreamWorkspace& work = host_.context.streams;
+  work.output_used = 0;
+  if (stalled_) send(now);
+  answer_whole_messages(now);
+  readable = readable || more_inside_;
+  for (int reads = 0; readable && !ended_ && may_read(); ++reads) {
+    if (reads == reads_per_wake_up) {
+      schedule();
+      break;
+    }
+    const bool was_empty = frames_.empty();
+    const ChannelResult result = channel_->read(work.input);
+    frames_.feed({work.input.data(), result.octets});
+    answer_whole_messages(now);
+    frames_.keep();
+    if (was_empty || idle_since_ == now) begun_at_ = now;  // what is left, if anything, is another message
+    more_inside_ = result.status == ChannelStatus::ok;
+    read_wants_write_ = result.status == ChannelStatus::want_write;
+    read_closed_ = result.status == ChannelStatus::closed;
+    if (result.status == ChannelStatus::failed) end();
+    if (!more_inside_) break;
+  }
+  if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) send(now);
+}
+
+void StreamSession::answer_whole_messages(base::TimePoint now) {
+  const StreamWorkspace& work = host_.context.streams;
+  while (!ended_ && may_answer()) {
+    const std::optional<base::Bytes> message = frames_.next();
+    if (!message) return;
+    idle_since_ = now;
+    answer(*message, now);
+    if (work.output_used >= StreamWorkspace::output_flush) send(now);
+  }
+}
+
+void StreamSession::answer(base::Bytes message, base::TimePoint now) {
+  StreamWorkspace& work = host_.context.streams;
+  ListenerContext& context = host_.context;
+  Query& query = work.query;
+  query.verdict = dns::parse_request(message, query.request);
+  if (query.verdict == dns::Verdict::drop) {
+    // Whoever frames responses or scraps is lost in its stream, or speaks something else.
+    context.drops.not_a_query.add();
+    draining_ = true;
+    return;
+  }
+  query.protocol = host_.protocol;
+  query.listener = host_.index;
+  query.client = client_;
+  query.size_limit = dns::message_size_max;
+  query.received = now;
+  query.deadline = now + context.limits.query_timeout;
+
+  std::uint8_t* const frame = work.output.data() + work.output_used;
+  Reply reply{.out = {frame + frame_prefix_size, dns::message_size_max}, .size = 0, .summary = {}};
+  if (!context.answerer.answer_now(query, reply)) {
+    WaitingPlace place(context.waiting);
+    if (place) {
+      if (!home_) home_ = std::make_shared<StreamSession*>(this);
+      ++under_way_;
+      boost::asio::co_spawn(
+          context.io, answer_later(home_, context.answerer, context.drops, std::move(place), query),
+          boost::asio::detached);
+      return;
+    }
+    context.answerer.answer_overload(query, reply);
+  }
+  if (reply.size == 0) return;
+  base::store_u16(frame, static_cast<std::uint16_t>(reply.size));
+  work.output_used += frame_prefix_size + reply.size;
+}
+
+Awaitable<void> StreamSession::answer_later(std::shared_ptr<StreamSession*> home, Answerer& answerer,
+                                            DropCounters& drops, WaitingPlace place, Query query) {
+  const Answer answer = co_await answerer.answer(query);
+  if (*home != nullptr && !(*home)->ended_) {
+    (*home)->take_late(answer);
+  } else {
+    drops.client_gone.add();  // RFC 7766 §6.2.4: nothing is sent to a client that left
+  }
+}
+
+void StreamSession::take_late(const Answer& answer) {
+  --under_way_;
+  if (!answer.wire.empty()) {
+    std::array<std::uint8_t, frame_prefix_size> prefix{};
+    base::store_u16(prefix.data(), static_cast<std::uint16_t>(answer.wire.size()));
+    unsent_.insert(unsent_.end(), prefix.begin(), prefix.end());
+    unsent_.insert(unsent_.end(), answer.wire.begin(), answer.wire.end());
+  }
+  schedule();
+}
+
+/// Hands all that is ready to the channel in one call.
+void StreamSession::send(base::TimePoint now) {
+  if (ended_) return;
+  StreamWorkspace& work = host_.context.streams;
+  base::Bytes ready{work.output.data(), std::exchange(work.output_used, 0)};
+  const bool kept = !unsent_.empty();
+  if (kept) {
+    unsent_.insert(unsent_.end(), ready.begin(), ready.end());
+    ready = base::Bytes(unsent_).subspan(unsent_from_);
+  }
+  const ChannelResult result = channel_->write(ready);
+  if (result.status == ChannelStatus::failed) return end();
+  const base::Bytes rest = ready.subspan(result.octets);
+  if (rest.empty()) {
+    if (kept) unsent_ = {};
+    unsent_from_ = 0;
+    stalled_ = false;
+    return;
+  }
+  if (kept) {
+    unsent_from_ += result.octets;
+    if (unsent_from_ > unsent_.size() / 2) {
+      unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(unsent_from_));
+      unsent_from_ = 0;
+    }
+  } else {
+    unsent_.assign(rest.begin(), rest.end());
+  }
+  sent_since_stall_ += result.octets;
+  if (!stalled_ || sent_since_stall_ >= progress_min) {
+    stalled_since_ = now;
+    sent_since_stall_ = 0;
+  }
+  stalled_ = true;
+  if (rest.size() > unsent_max) {
+    host_.context.drops.slow_client.add();
+    end();
+  }
+}
+
+/// Decides what is waited for, or that it is over. Nothing may touch the session after this.
+void StreamSession::settle(base::TimePoint now) {
+  if (!ended_ && open_ && (read_closed_ || draining_) && !has_work()) {
+    channel_->shutdown();
+    end();
+  }
+  if (ended_) {
+    if (!read_waits_ && !write_waits_) host_.on_end(*this);
+    return;
+  }
+  if (has_work()) {
+    had_work_ = true;
+  } else if (std::exchange(had_work_, false)) {
+    idle_since_ = now;
+  }
+  wait_for_what_is_wanted();
+  set_deadline();
+  of_idle.unlink();
+  if (!has_work()) host_.context.streams.idle.push_back(*this);
+}
+
+void StreamSession::wait_for_what_is_wanted() {
+  const bool write_wanted = stalled_ || read_wants_write_;
+  const bool read_wanted = !read_wants_write_ && (!open_ || may_read());
+  if (read_wanted && !read_waits_) {
+    read_waits_ = true;
+    socket_.async_wait(Socket::wait_read, [this](boost::system::error_code) {
+      read_waits_ = false;
+      advance(true);
+    });
+  }
+  if (write_wanted && !write_waits_) {
+    write_waits_ = true;
+    socket_.async_wait(Socket::wait_write, [this](boost::system::error_code) {
+      write_waits_ = false;
+      advance(std::exchange(read_wants_write_, false));
+    });
+  }
+}
+
+/// While queries are under way, their own deadlines bound the session.
+void StreamSession::set_deadline() {
+  const conf::Limits& limits = host_.context.limits;
+  TimerWheel& timers = host_.context.timers;
+  if (!open_) return timers.set(*this, idle_since_ + limits.handshake_timeout);
+  if (stalled_) return timers.set(*this, stalled_since_ + limits.message_timeout);
+  if (!frames_.empty() && may_read()) return timers.set(*this, begun_at_ + limits.message_timeout);
+  if (has_work()) return timers.clear(*this);
+  timers.set(*this, idle_since_ + limits.idle_timeout);
+}
+
+void StreamSession::on_deadline(base::TimePoint now) {
+  if (!open_) {
+    if (conf::row_of(host_.protocol).encrypted) host_.handshakes.failed("timeout");
+    end();
+  } else if (stalled_ || !frames_.empty()) {
+    host_.context.drops.slow_client.add();
+    end();
+  } else {
+    channel_->shutdown();
+    end();
+  }
+  settle(now);
+}
+
+/// Has the session advanced in this round of the loop, together with all others that have something to
+/// send: what else gets ready until then leaves in the same write.
+void StreamSession::schedule() {
+  StreamWorkspace& work = host_.context.streams;
+  if (of_due.is_linked()) return;
+  work.due.push_back(*this);
+  if (std::exchange(work.due_posted, true)) return;
+  boost::asio::post(host_.context.io, [&work] { work.advance_due(); });
+}
+
+void StreamWorkspace::advance_due() {
+  due_posted = false;
+  // Those that come due meanwhile have the next round.
+  decltype(due) now_due;
+  now_due.swap(due);
+  while (!now_due.empty()) {
+    StreamSession& session = now_due.front();
+    now_due.pop_front();
+    session.advance(false);
+  }
+}
+
+bool StreamWorkspace::evict_one() {
+  if (idle.empty()) return false;
+  idle.front().end_politely();
+  return true;
+}
+
+void StreamSession::drain() {
+  draining_ = true;
+  if (!open_) end();
+  settle(base::Clock::now());
+}
+
+void StreamSession::end_politely() {
+  if (open_ && !ended_) channel_->shutdown();
+  end();
+  settle(base::Clock::now());
+}
+
+void StreamSession::end() {
+  if (std::exchange(ended_, true)) return;
+  host_.context.timers.clear(*this);
+  of_idle.unlink();
+  of_due.unlink();
+  place_.reset();
+  boost::system::error_code ignored;
+  socket_.close(ignored);  // the waits end now; settle() sees to the rest
+}
+
+bool StreamSession::may_answer() const {
+  return !draining_ && !stalled_ && under_way_ < host_.context.limits.queries_per_session;
+}
+
+}  // namespace transports

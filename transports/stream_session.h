@@ -1,0 +1,139 @@
+// A client's session over a stream: TCP and DoT alike, the channel is all that differs. Pipelining, answers
+// as they get ready, one write for all that are ready together. RFC 7766, RFC 7858 §3, RFC 9210 §4.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "transports/channel.h"
+#include "transports/framing.h"
+#include "transports/handshake_counters.h"
+#include "transports/listeners/listeners.h"
+#include "transports/query.h"
+#include "transports/session_registry.h"
+#include "transports/timer_wheel.h"
+
+namespace transports {
+
+using ListHook = boost::intrusive::list_member_hook<
+    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/// Owned by its host. Idle, it holds no buffer, no coroutine and no timer of its own.
+class StreamSession final : private TimerWheel::Entry {
+ public:
+  /// The listener, as its sessions see it; outlives them.
+  class Host {
+   public:
+    Host(ListenerContext& listener_context, conf::Protocol protocol_served, std::uint16_t listener_index);
+    /// The session is over and does nothing more; to be destroyed here.
+    virtual void on_end(StreamSession& session) = 0;
+
+    ListenerContext& context;
+    const conf::Protocol protocol;
+    const std::uint16_t index;
+    HandshakeCounters handshakes;
+
+   protected:
+    ~Host() = default;
+  };
+
+  /// Takes the connected, non-blocking `descriptor`.
+  StreamSession(Host& host, int descriptor, const base::Endpoint& client, SessionPlace place);
+  ~StreamSession();
+
+  void start(base::TimePoint now);
+  /// Takes no more queries, and ends when those under way are answered; at once when there are none.
+  void drain();
+  /// Ends now, with close_notify or FIN.
+  void end_politely();
+
+  ListHook of_host;  ///< the host's list of all its sessions
+  ListHook of_idle;  ///< the worker's list of sessions without work, idle longest first
+  ListHook of_due;   ///< the worker's list of sessions that have something to send
+
+ private:
+  friend struct StreamWorkspace;
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+
+  void advance(bool readable);
+  bool shake_hands();
+  void converse(bool readable, base::TimePoint now);
+  void answer_whole_messages(base::TimePoint now);
+  void answer(base::Bytes message, base::TimePoint now);
+  static Awaitable<void> answer_later(std::shared_ptr<StreamSession*> home, Answerer& answerer,
+                                      DropCounters& drops, WaitingPlace place, Query query);
+  void take_late(const Answer& answer);
+  void send(base::TimePoint now);
+  void settle(base::TimePoint now);
+  void wait_for_what_is_wanted();
+  void set_deadline();
+  void on_deadline(base::TimePoint now) override;
+  void schedule();
+  void end();
+
+  [[nodiscard]] bool may_answer() const;
+  [[nodiscard]] bool may_read() const { return may_answer() && !read_closed_; }
+  [[nodiscard]] bool has_work() const { return under_way_ != 0 || !unsent_.empty(); }
+
+  Host& host_;
+  std::optional<SessionPlace> place_;
+  Socket socket_;
+  base::Endpoint client_;
+  std::optional<Channel> channel_;  // over TLS, made when the first octet has come
+  FrameReader frames_;
+  std::vector<std::uint8_t> unsent_;            // frames that wait for the socket
+  std::size_t unsent_from_ = 0;                 // what of it is sent
+  std::shared_ptr<StreamSession*> home_;        // made for the first answer that has to wait
+  base::TimePoint idle_since_{};
+  base::TimePoint begun_at_{};                  // the message that is not whole yet
+  base::TimePoint stalled_since_{};
+  std::size_t sent_since_stall_ = 0;
+  std::uint32_t under_way_ = 0;
+  bool open_ = false;              // the handshake is done
+  bool stalled_ = false;           // the socket did not take all
+  bool read_closed_ = false;       // the client sends no more; it still gets its answers (RFC 7766 §6.2.4)
+  bool read_wants_write_ = false;
+  bool more_inside_ = false;       // the channel has octets that no readiness will announce
+  bool draining_ = false;          // no more queries are taken
+  bool had_work_ = false;
+  bool ended_ = false;
+  bool read_waits_ = false;
+  bool write_waits_ = false;
+};
+
+/// What a worker's stream sessions share: memory for the wake-up at hand, and their order. Owned by the
+/// worker; large, hence on the heap.
+struct StreamWorkspace {
+  static constexpr std::size_t input_size = 16384;
+  /// Written out once this is reached, so that there is always room for one more answer.
+  static constexpr std::size_t output_flush = 65536;
+  static constexpr std::size_t output_size = output_flush + frame_prefix_size + dns::message_size_max;
+
+  template <ListHook StreamSession::* hook>
+  using List = boost::intrusive::list<StreamSession, boost::intrusive::constant_time_size<false>,
+                                      boost::intrusive::member_hook<StreamSession, ListHook, hook>>;
+
+  /// Has every session of `due` advance once.
+  void advance_due();
+  /// Makes room by ending the session that is idle longest; false when none is idle.
+  bool evict_one();
+
+  ReceiveBuffer received;
+  std::array<std::uint8_t, input_size> input;
+  std::array<std::uint8_t, output_size> output;
+  std::size_t output_used = 0;
+  Query query;
+  List<&StreamSession::of_idle> idle;
+  List<&StreamSession::of_due> due;
+  bool due_posted = false;
+};
+
+}  // namespace transports
