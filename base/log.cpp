@@ -30,7 +30,6 @@ using namespace std::chrono_literals;
 /// queue's memory.
 constexpr std::size_t line_most = 4096;
 constexpr std::size_t tail_reserve = 8;  // an ellipsis, a quotation mark, a brace, a newline
-constexpr std::string_view ellipsis = "\xe2\x80\xa6";
 
 /// Puts one line together and stops adding values when it is full.
 class LineBuilder {
@@ -70,43 +69,7 @@ class LineBuilder {
 
   /// Nothing that a terminal, a log collector or a JSON reader takes for the end of a line or of a
   /// value gets through.
-  void escaped(std::string_view text) {
-    while (!text.empty()) {
-      const Utf8 next = utf8_front(text);
-      const std::string piece =
-          next.valid ? code_point(next.value, text.substr(0, next.size)) : invalid(text.front());
-      if (out_.size() + piece.size() + tail_reserve > line_most) {
-        out_ += ellipsis;
-        return;
-      }
-      out_ += piece;
-      text.remove_prefix(next.size);
-    }
-  }
-
-  static std::string code_point(char32_t value, std::string_view as_written) {
-    switch (value) {
-      case U'"':
-        return "\\\"";
-      case U'\\':
-        return "\\\\";
-      case U'\n':
-        return "\\n";
-      case U'\r':
-        return "\\r";
-      case U'\t':
-        return "\\t";
-      default:
-        break;
-    }
-    return is_printable(value) ? std::string{as_written}
-                               : std::format("\\u{:04x}", static_cast<unsigned>(value));
-  }
-
-  [[nodiscard]] std::string invalid(char octet) const {
-    if (json_) return "\\ufffd";
-    return std::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(octet)));
-  }
+  void escaped(std::string_view text) { append_escaped(out_, text, line_most - tail_reserve); }
 
   std::string out_;
   bool json_;

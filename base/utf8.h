@@ -1,9 +1,10 @@
-// Reading UTF-8 one code point at a time, and which code points are safe to show. RFC 3629. For log
-// lines and complaints: what somebody else wrote must not move the cursor, end the line or turn its
-// direction.
+// Reading UTF-8 one code point at a time, and showing what somebody else wrote so that it cannot
+// move the cursor, end the line or turn its direction. RFC 3629, RFC 8259 §7. For log lines,
+// complaints and JSON.
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace base {
@@ -42,5 +43,13 @@ constexpr bool is_printable(char32_t value) {
   return !in(0, 0x1f) && !in(0x7f, 0x9f) && !in(0x200e, 0x200f) && !in(0x2028, 0x202e) &&
          !in(0x2066, 0x2069) && value != 0xfeff;
 }
+
+/// Appends `text` as it stands inside the quotation marks of a JSON string, with "\ufffd" for
+/// octets that are not UTF-8. When `out` would become larger than `most`, it ends in "…" (three
+/// octets more) instead of the rest.
+void append_escaped(std::string& out, std::string_view text, std::size_t most = std::string::npos);
+
+/// A JSON string with its quotation marks.
+std::string json_quoted(std::string_view text);
 
 }  // namespace base

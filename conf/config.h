@@ -1,5 +1,6 @@
-// The configuration as the gateway uses it: one small struct per part, usual, least and most beside each other. What is
-// read from a file is checked against these bounds and refused, never trimmed. Immutable once loaded.
+// The configuration as the gateway uses it: one small struct per part, usual, least and most beside
+// each other. What is read from a file is checked against these bounds and refused, never trimmed.
+// Immutable once loaded.
 #pragma once
 
 #include <chrono>
@@ -18,7 +19,8 @@ namespace conf {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): the bounds below read as they are written
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): the bounds below
+                                       // read as they are written
 
 template <class T>
 struct Bounds {
@@ -35,18 +37,27 @@ struct ListenAddress {
   Protocol protocol = Protocol::udp;
   base::Endpoint endpoint;
   std::string text;  ///< as the operator wrote it
+  bool by_default =
+      false;  ///< nobody asked for it: where the machine has no such address, it may be left out
+
+  bool operator==(const ListenAddress&) const = default;
 };
 
 /// `[server]`
 struct Server {
   static constexpr Bounds<std::uint32_t> workers_bounds{0, 0, 128};  ///< 0: one for each core
 
-  std::string name;                    ///< switches the encrypted listeners on when `listen` is not given
-  std::vector<ListenAddress> listen;   ///< resolved: defaults are filled in by the loader
+  std::string name;  ///< switches the encrypted listeners on when `listen` is not given
+  std::vector<ListenAddress> listen;  ///< resolved: defaults are filled in by the loader
   std::uint32_t workers = workers_bounds.usual;
-  std::string state_directory;         ///< resolved: $STATE_DIRECTORY, /var/lib/sallyport as root, else XDG state
-  std::vector<base::Prefix> allow;     ///< who may ask; default loopback, private and link-local ranges
-  std::vector<dns::Name> forward_special_names;  ///< zones that are answered here by default ("test.") but shall go upstream
+  std::string
+      state_directory;  ///< resolved: $STATE_DIRECTORY, /var/lib/sallyport as root, else XDG state
+  std::vector<base::Prefix>
+      allow;  ///< who may ask; default loopback, private and link-local ranges
+  std::vector<dns::Name> forward_special_names;  ///< zones that are answered here by default
+                                                 ///< ("test.") but shall go upstream
+
+  bool operator==(const Server&) const = default;
 };
 
 /// `[limits]`: what one client, and all together, may cost.
@@ -61,32 +72,45 @@ struct Limits {
   static constexpr Bounds<std::uint32_t> queries_waiting_bounds{20'000, 1, 1'000'000};
   static constexpr Bounds<std::uint32_t> udp_size_bounds{1232, 512, 4096};
 
-  milliseconds query_timeout = query_timeout_bounds.usual;        ///< from receipt to answer
-  milliseconds idle_timeout = idle_timeout_bounds.usual;          ///< of a session without queries
+  milliseconds query_timeout = query_timeout_bounds.usual;  ///< from receipt to answer
+  milliseconds idle_timeout = idle_timeout_bounds.usual;    ///< of a session without queries
   milliseconds handshake_timeout = handshake_timeout_bounds.usual;
-  milliseconds message_timeout = message_timeout_bounds.usual;    ///< for the rest of a message that has begun; for a client that does not read
-  std::uint32_t sessions = sessions_bounds.usual;                 ///< stream sessions of all listeners; the one idle longest gives way
-  std::uint32_t sessions_per_client = sessions_per_client_bounds.usual;  ///< per IPv4 address or IPv6 /64
-  std::uint32_t queries_per_session = queries_per_session_bounds.usual;  ///< waiting at once; beyond it the session is not read
-  std::uint32_t queries_waiting = queries_waiting_bounds.usual;   ///< in the whole gateway; beyond it SERVFAIL at once
-  std::uint32_t udp_size = udp_size_bounds.usual;                 ///< largest answer over UDP (RFC 9715)
+  milliseconds message_timeout =
+      message_timeout_bounds
+          .usual;  ///< for the rest of a message that has begun; for a client that does not read
+  std::uint32_t sessions =
+      sessions_bounds.usual;  ///< stream sessions of all listeners; the one idle longest gives way
+  std::uint32_t sessions_per_client =
+      sessions_per_client_bounds.usual;  ///< per IPv4 address or IPv6 /64
+  std::uint32_t queries_per_session =
+      queries_per_session_bounds.usual;  ///< waiting at once; beyond it the session is not read
+  std::uint32_t queries_waiting =
+      queries_waiting_bounds.usual;  ///< in the whole gateway; beyond it SERVFAIL at once
+  std::uint32_t udp_size = udp_size_bounds.usual;  ///< largest answer over UDP (RFC 9715)
+
+  bool operator==(const Limits&) const = default;
 };
 
 /// `[cache]`
 struct Cache {
-  static constexpr Bounds<std::uint64_t> size_bounds{64 * mebibyte, 1 * mebibyte, 1024 * 1024 * mebibyte};
+  static constexpr Bounds<std::uint64_t> size_bounds{64 * mebibyte, 1 * mebibyte,
+                                                     1024 * 1024 * mebibyte};
   static constexpr Bounds<seconds> min_ttl_bounds{0s, 0s, 1h};
   static constexpr Bounds<seconds> max_ttl_bounds{24h, 1s, 168h};
   static constexpr Bounds<seconds> negative_ttl_bounds{1h, 0s, 24h};
-  static constexpr Bounds<seconds> failure_ttl_bounds{5s, 1s, 5min};      // RFC 9520 §3.2
-  static constexpr Bounds<seconds> stale_bounds{24h, 0s, 168h};           // RFC 8767 §5 advises one to three days
+  static constexpr Bounds<seconds> failure_ttl_bounds{5s, 1s, 5min};  // RFC 9520 §3.2
+  static constexpr Bounds<seconds> stale_bounds{24h, 0s,
+                                                168h};  // RFC 8767 §5 advises one to three days
 
-  std::uint64_t size = size_bounds.usual;          ///< octets, all memory of the cache
+  std::uint64_t size = size_bounds.usual;  ///< octets, all memory of the cache
   seconds min_ttl = min_ttl_bounds.usual;
   seconds max_ttl = max_ttl_bounds.usual;
-  seconds negative_ttl = negative_ttl_bounds.usual;///< most, for NXDOMAIN and NODATA
+  seconds negative_ttl = negative_ttl_bounds.usual;  ///< most, for NXDOMAIN and NODATA
   seconds failure_ttl = failure_ttl_bounds.usual;
-  seconds stale = stale_bounds.usual;              ///< how long after expiry an answer may serve when upstreams fail; 0 off
+  seconds stale =
+      stale_bounds.usual;  ///< how long after expiry an answer may serve when upstreams fail; 0 off
+
+  bool operator==(const Cache&) const = default;
 };
 
 /// `[[upstream]]`, tried in order.
@@ -96,43 +120,56 @@ struct Upstream {
   static constexpr Bounds<std::uint32_t> queries_per_link_bounds{100, 1, 65'000};
   static constexpr Bounds<milliseconds> idle_timeout_bounds{20s, 100ms, 10min};
 
-  std::string url;                       ///< as the operator wrote it: "tls://9.9.9.9#dns.quad9.net"
-  Protocol protocol = Protocol::udp;     ///< udp falls back to TCP on truncation
+  std::string url;                    ///< as the operator wrote it: "tls://9.9.9.9#dns.quad9.net"
+  Protocol protocol = Protocol::udp;  ///< udp falls back to TCP on truncation
   base::Endpoint endpoint;
-  std::string tls_name;                  ///< verified against the certificate's SAN; an IP address when no #name was given
-  std::vector<std::string> pins;         ///< base64 SHA-256 of SPKI (RFC 7858 §4.2); given, the name is not needed
-  std::string ca_file;                   ///< instead of the system's authorities
+  std::string
+      tls_name;  ///< verified against the certificate's SAN; an IP address when no #name was given
+  std::vector<std::string>
+      pins;             ///< base64 SHA-256 of SPKI (RFC 7858 §4.2); given, the name is not needed
+  std::string ca_file;  ///< instead of the system's authorities
   milliseconds timeout = timeout_bounds.usual;  ///< for one try; the query's deadline stands above
   std::uint32_t links = links_bounds.usual;     ///< most TCP or TLS connections
   std::uint32_t queries_per_link = queries_per_link_bounds.usual;
   milliseconds idle_timeout = idle_timeout_bounds.usual;
-  bool case_randomisation = true;        ///< 0x20, over UDP only
+  bool case_randomisation = true;  ///< 0x20, over UDP only
+
+  bool operator==(const Upstream&) const = default;
 };
 
 /// `[[certificate]]`: the operator's own; the name is read from the certificate itself.
 struct Certificate {
   std::string chain_file;
   std::string key_file;
+
+  bool operator==(const Certificate&) const = default;
 };
 
 /// `[tls]`
 struct Tls {
-  static constexpr Bounds<seconds> ticket_rotation_bounds{12h, 1s, 84h};  // a key lives twice as long: at most 7 days (RFC 8446 §4.6.1)
+  static constexpr Bounds<seconds> ticket_rotation_bounds{
+      12h, 1s, 84h};  // a key lives twice as long: at most 7 days (RFC 8446 §4.6.1)
 
-  std::string minimum_version = "1.2";   ///< "1.2" or "1.3"
+  std::string minimum_version = "1.2";  ///< "1.2" or "1.3"
   seconds ticket_rotation = ticket_rotation_bounds.usual;
+
+  bool operator==(const Tls&) const = default;
 };
 
 /// `[admin]`: /metrics and /healthz.
 struct Admin {
   std::optional<base::Endpoint> listen;  ///< default 127.0.0.1:8953; off with ""
+
+  bool operator==(const Admin&) const = default;
 };
 
 /// `[log]`
 struct Logging {
   base::LogLevel level = base::LogLevel::info;
   base::LogFormat format = base::LogFormat::text;
-  std::string file;                      ///< empty: standard error
+  std::string file;  ///< empty: standard error
+
+  bool operator==(const Logging&) const = default;
 };
 
 struct Config {
@@ -145,7 +182,7 @@ struct Config {
   Admin admin;
   Logging log;
 
-  std::string source;                    ///< path of the file, or "built-in defaults"
+  std::string source;  ///< path of the file, or "built-in defaults"
 };
 
 }  // namespace conf

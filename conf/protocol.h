@@ -1,5 +1,5 @@
-// The one table of transports: the names that configuration, logs, metrics and command lines use. A new transport
-// begins with its row here.
+// The one table of transports: the names that configuration, logs, metrics and command lines use. A
+// new transport begins with its row here.
 #pragma once
 
 #include <array>
@@ -14,11 +14,11 @@ enum class Protocol : std::uint8_t { udp, tcp, dot };
 
 struct ProtocolRow {
   Protocol protocol;
-  std::string_view scheme;    ///< in URLs: "tls://192.0.2.1"
-  std::string_view name;      ///< in logs and metrics
-  std::uint16_t port;         ///< when the URL names none
+  std::string_view scheme;  ///< in URLs: "tls://192.0.2.1"
+  std::string_view name;    ///< in logs and metrics
+  std::uint16_t port;       ///< when the URL names none
   bool encrypted;
-  bool stream;                ///< the answer's size is bounded by 65,535 octets alone
+  bool stream;  ///< the answer's size is bounded by 65,535 octets alone
 };
 
 inline constexpr std::array<ProtocolRow, 3> protocols{{
@@ -27,7 +27,9 @@ inline constexpr std::array<ProtocolRow, 3> protocols{{
     {Protocol::dot, "tls", "dot", 853, true, true},
 }};
 
-constexpr const ProtocolRow& row_of(Protocol protocol) { return protocols[static_cast<std::size_t>(protocol)]; }
+constexpr const ProtocolRow& row_of(Protocol protocol) {
+  return protocols[static_cast<std::size_t>(protocol)];
+}
 
 constexpr std::optional<Protocol> protocol_from_scheme(std::string_view scheme) {
   for (const ProtocolRow& row : protocols) {

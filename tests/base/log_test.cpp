@@ -108,7 +108,7 @@ TEST(Log, TextValuesAreQuotedWhenTheyCouldBeMisread) {
 TEST(Log, NoValueCanForgeALine) {
   EXPECT_EQ(one(LogFormat::text, "m\nx",
                 {{"a", "1\n2\r3\t4\x1b[2J\x7f\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xff"}}),
-            R"( warning m\nx a="1\n2\r3\t4\u001b[2J\u007f\u0085\u2028\u202e\xff")");
+            R"( warning m\nx a="1\n2\r3\t4\u001b[2J\u007f\u0085\u2028\u202e\ufffd")");
   EXPECT_EQ(one(LogFormat::json, "m\nx", {{"a", "1\n2\"\\\x1b\xe2\x80\xa8\xff\xc3\xa9"}}),
             "\",\"level\":\"warning\",\"message\":\"m\\nx\",\"a\":"
             "\"1\\n2\\\"\\\\\\u001b\\u2028\\ufffd\xc3\xa9\"}");

@@ -1,0 +1,57 @@
+// The kinds of values that keys take: how each is read from a node, printed as TOML, and described
+// to a person. Values: made once, in the tables of conf/sections.cpp.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/config.h"
+#include "conf/reading.h"
+
+namespace conf {
+
+template <class T>
+struct Kind {
+  /// Nothing, and at least one complaint, when the node holds no such value.
+  std::function<std::optional<T>(const Node&, Reading&)> read;
+  /// As it would stand behind the `=`.
+  std::function<std::string(const T&)> print;
+  std::string accepts;  ///< "100ms to 30s"
+};
+
+Kind<std::chrono::milliseconds> duration(Bounds<std::chrono::milliseconds> bounds);
+Kind<std::chrono::seconds> whole_seconds(Bounds<std::chrono::seconds> bounds);
+Kind<std::uint32_t> count(Bounds<std::uint32_t> bounds);
+Kind<std::uint64_t> size(Bounds<std::uint64_t> bounds);
+Kind<bool> flag();
+Kind<std::string> choice(std::vector<std::string> words);
+Kind<base::LogLevel> log_level();
+Kind<base::LogFormat> log_format();
+
+/// Empty for none.
+Kind<std::string> host_name();
+/// A file that can be read now and holds `mark` ("-----BEGIN CERTIFICATE-----", say). Empty for
+/// none.
+Kind<std::string> readable_file(std::string_view holds, std::string_view mark);
+/// A file that may not be there yet, but whose directory is. Empty for none.
+Kind<std::string> new_file();
+/// A directory that will be made. Empty for none.
+Kind<std::string> directory();
+
+Kind<std::vector<ListenAddress>> listen_addresses();
+Kind<std::optional<base::Endpoint>> endpoint_or_off();
+Kind<std::vector<base::Prefix>> prefixes();
+Kind<std::vector<dns::Name>> names();
+Kind<std::vector<std::string>> pins();
+
+/// The node's text; nothing and a complaint when it is something else.
+std::optional<std::string> read_text(const Node& node, std::string_view like, Reading& reading);
+/// A TOML basic string.
+std::string toml_string(std::string_view text);
+
+}  // namespace conf

@@ -1,0 +1,24 @@
+// Addresses with their transport as scheme: "udp://127.0.0.1:53",
+// "tls://[2620:fe::fe]#dns.quad9.net". RFC 3986 §3 in so far as it applies; no host names, for
+// whoever is the resolver has nobody to ask.
+#pragma once
+
+#include <expected>
+#include <string_view>
+
+#include "conf/config.h"
+#include "conf/units.h"
+
+namespace conf {
+
+/// scheme://address[:port][#name]. Sets url, protocol, endpoint and tls_name; the rest is usual.
+std::expected<Upstream, Refusal> read_upstream_url(std::string_view url);
+/// scheme://address[:port]; port 0 lets the kernel choose.
+std::expected<ListenAddress, Refusal> read_listen_url(std::string_view url);
+/// address:port, for the admin listener.
+std::expected<base::Endpoint, Refusal> read_endpoint(std::string_view text);
+
+/// RFC 1123 §2.1: letters, digits and hyphens; labels of 1 to 63, 253 in all; not an address.
+bool is_host_name(std::string_view name);
+
+}  // namespace conf
