@@ -47,7 +47,6 @@ bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const 
     stats_.entries.add();
   }
   stats_.inserts.add();
-  keep_reserve(slabs_.class_of(block), now);
   stats_.slab_octets.set(slabs_.octets());
   return true;
 }
@@ -159,17 +158,22 @@ Slot* Segment::slot_of(const Entry& entry) const {
 }
 
 /// A free slot of the two buckets, the first one's first: most look-ups then touch one line. When
-/// both are full, the entry that is worth least makes way.
+/// both are full one is made free, at the cost of the entry that is worth least only if need be.
 Slot& Segment::slot_for_new(std::uint64_t hash, base::Seconds32 now) {
+  const std::array buckets{&index_.first(hash), &index_.second(hash)};
+  for (Bucket* const bucket : buckets) {
+    if (Slot* const slot = free_slot(*bucket)) return *slot;
+  }
+  for (Bucket* const bucket : buckets) {
+    if (Slot* const slot = move_one_away(*bucket)) return *slot;
+  }
   Slot* least = nullptr;
   std::uint64_t least_worth = ~std::uint64_t{0};
-  for (Bucket* const bucket : {&index_.first(hash), &index_.second(hash)}) {
+  for (Bucket* const bucket : buckets) {
     for (Slot& slot : bucket->slot) {
-      const std::uint64_t word = slot.load();
-      if (word == Slot::empty) return slot;
-      const Entry& entry = *Slot::entry_of(word);
-      const bool useless = now >= entry.useless_from;
+      const Entry& entry = *Slot::entry_of(slot.load());
       const std::uint64_t marked = entry.visited.load(std::memory_order_relaxed);
+      const bool useless = now >= entry.useless_from;
       const std::uint64_t worth = useless ? 0 : (marked + 1) << 32 | entry.inserted;
       if (worth >= least_worth) continue;
       least = &slot;
@@ -178,6 +182,29 @@ Slot& Segment::slot_for_new(std::uint64_t hash, base::Seconds32 now) {
   }
   evict(*Slot::entry_of(least->load()), now);
   return *least;
+}
+
+Slot* Segment::free_slot(Bucket& bucket) {
+  for (Slot& slot : bucket.slot) {
+    if (slot.load() == Slot::empty) return &slot;
+  }
+  return nullptr;
+}
+
+/// Frees a slot by moving an entry from its first bucket to its second, in which it appears before
+/// it disappears here: a reader looks in this order and so never misses it.
+Slot* Segment::move_one_away(Bucket& bucket) {
+  for (Slot& slot : bucket.slot) {
+    const std::uint64_t word = slot.load();
+    const std::uint64_t hash = Slot::entry_of(word)->hash;
+    if (&index_.first(hash) != &bucket) continue;
+    Slot* const other = free_slot(index_.second(hash));
+    if (other == nullptr) continue;
+    other->store(word);
+    slot.store(Slot::empty);
+    return &slot;
+  }
+  return nullptr;
 }
 
 // The queue.

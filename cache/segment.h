@@ -98,6 +98,8 @@ class alignas(64) Segment {
 
   [[nodiscard]] Slot* slot_of(const Filing& filing) const;
   [[nodiscard]] Slot* slot_of(const Entry& entry) const;
+  static Slot* free_slot(Bucket& bucket);
+  Slot* move_one_away(Bucket& bucket);
   Slot& slot_for_new(std::uint64_t hash, base::Seconds32 now);
   void evict(Entry& entry, base::Seconds32 now);
   void remove(Entry& entry);

@@ -13,9 +13,7 @@ using std::chrono::seconds;
 using test::question_of;
 using test::Reply;
 
-conf::Cache usual_limits() {
-  return {};
-}
+conf::Cache usual_limits() { return {}; }
 
 Lifetime lifetime_of_reply(const Reply& reply, const conf::Cache& limits = usual_limits()) {
   return lifetime_of(dns::facts_of(reply.kept().view()), limits);

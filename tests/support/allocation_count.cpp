@@ -22,9 +22,7 @@ constinit thread_local std::uint64_t allocations = 0;
 
 namespace {
 
-void count_allocation(const volatile void*, std::size_t) {
-  ++allocations;
-}
+void count_allocation(const volatile void*, std::size_t) { ++allocations; }
 void ignore_free(const volatile void*) {}
 
 const bool hooked = __sanitizer_install_malloc_and_free_hooks(count_allocation, ignore_free) != 0;
@@ -36,11 +34,17 @@ std::uint64_t test::allocations_of_this_thread() {
   return allocations;
 }
 
+#if __has_feature(thread_sanitizer)
+bool test::aligned_allocations_are_counted() { return false; }
+#else
+bool test::aligned_allocations_are_counted() { return true; }
+#endif
+
 #else
 
-std::uint64_t test::allocations_of_this_thread() {
-  return allocations;
-}
+bool test::aligned_allocations_are_counted() { return true; }
+
+std::uint64_t test::allocations_of_this_thread() { return allocations; }
 
 // Names are the linker's: calls of malloc arrive at __wrap_malloc, __real_malloc is the C
 // library's. NOLINTBEGIN(bugprone-reserved-identifier)

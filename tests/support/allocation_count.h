@@ -14,4 +14,8 @@ namespace test {
 /// allocates nothing.
 std::uint64_t allocations_of_this_thread();
 
+/// False under the thread sanitizer, whose hook does not see allocations with an alignment of their
+/// own.
+bool aligned_allocations_are_counted();
+
 }  // namespace test

@@ -15,21 +15,15 @@ constinit thread_local std::uint64_t locks = 0;
 
 }  // namespace
 
-std::uint64_t test::locks_of_this_thread() {
-  return locks;
-}
+std::uint64_t test::locks_of_this_thread() { return locks; }
 
 #ifdef SALLYPORT_SANITIZER_LOCKS
 
-bool test::locks_are_counted() {
-  return false;
-}
+bool test::locks_are_counted() { return false; }
 
 #else
 
-bool test::locks_are_counted() {
-  return true;
-}
+bool test::locks_are_counted() { return true; }
 
 // NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
