@@ -1,0 +1,14 @@
+// An upstream's response is kept, fitted and read again: what we emit parses strictly.
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/dns/invariants.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string broken = dns::test::broken_answer({data, size});
+  if (!broken.empty()) {
+    std::fprintf(stderr, "%s\n", broken.c_str());
+    std::abort();
+  }
+  return 0;
+}
