@@ -1,0 +1,120 @@
+// A flight from its start to its landing.
+#include "gateway/home.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "cache/lifetime.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::size_t ede_text_max = 160;  // enough for an upstream's name and a clause
+
+dns::KeptAnswer failure_answer(const dns::Question& question, dns::Ede code, std::string text) {
+  dns::KeptAnswer failure;
+  const base::Bytes name = question.name.view().wire();
+  failure.wire.resize(dns::header_size + name.size() + 4);
+  base::Writer out{failure.wire};
+  out.u16(0);
+  out.u16(dns::flag::qr | dns::flag::ra | static_cast<std::uint16_t>(dns::Rcode::servfail));
+  out.u16(1);
+  out.zeros(6);
+  out.bytes(name);
+  out.u16(static_cast<std::uint16_t>(question.type));
+  out.u16(static_cast<std::uint16_t>(question.klass));
+  failure.rcode = dns::Rcode::servfail;
+  failure.has_ede = true;
+  failure.ede = code;
+  text.resize(std::min(text.size(), ede_text_max));
+  failure.ede_text = std::move(text);
+  return failure;
+}
+
+dns::KeptAnswer copy_with_age(const dns::AnswerView& view, std::uint32_t age) {
+  dns::KeptAnswer copy{{view.wire.begin(), view.wire.end()},
+                       {view.ttl_offsets.begin(), view.ttl_offsets.end()},
+                       view.rcode,
+                       view.has_ede,
+                       view.ede,
+                       std::string{view.ede_text}};
+  for (const std::uint16_t offset : copy.ttl_offsets) {
+    std::uint8_t* const at = &copy.wire[offset];
+    const std::uint32_t ttl = base::load_u32(at);
+    base::store_u32(at, ttl - std::min(ttl, age));
+  }
+  return copy;
+}
+
+std::shared_ptr<const Landed> landed(dns::KeptAnswer answer, transports::Source source) {
+  return std::make_shared<const Landed>(std::move(answer), source);
+}
+
+}  // namespace
+
+std::shared_ptr<UpstreamSet> Home::replace(std::shared_ptr<UpstreamSet> next) {
+  return std::exchange(upstreams_, std::move(next));
+}
+
+void Home::fly(const FlightKey& key, base::TimePoint deadline) {
+  boost::asio::co_spawn(parts_.context, run(key, deadline), boost::asio::detached);
+}
+
+transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline) {
+  std::shared_ptr<const Landed> result;
+  try {
+    result = co_await exchange(key, deadline);
+  } catch (const std::exception& error) {  // memory, descriptors: those who wait get an answer all the same
+    parts_.log.error("exchange failed", {{"error", error.what()}});
+    result = landed(failure_answer(key.question, dns::Ede::other, "out of resources"), transports::Source::failure);
+  }
+  parts_.flights.land(key, std::move(result));
+}
+
+transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey key, base::TimePoint deadline) {
+  if (auto found = found_meanwhile(key)) co_return found;
+  const std::shared_ptr<UpstreamSet> upstreams = upstreams_;  // a reload may replace it meanwhile
+  if (!upstreams) {
+    co_return landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"), transports::Source::failure);
+  }
+  auto reply = co_await upstreams->resolve({key.question, key.dnssec_ok, key.checking_disabled}, deadline);
+  co_return store(key, std::move(reply));
+}
+
+std::shared_ptr<const Landed> Home::found_meanwhile(const FlightKey& key) {
+  const base::EpochBatch batch{parts_.epoch};
+  const cache::Found found = parts_.cache.find(
+      parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled), base::seconds_of(base::Clock::now()));
+  if (found.state != cache::Found::State::fresh || found.failure) return nullptr;
+  return landed(copy_with_age(found.answer, found.age), transports::Source::cache);
+}
+
+std::shared_ptr<const Landed> Home::store(const FlightKey& key, base::Result<dns::KeptAnswer> reply) {
+  const base::EpochBatch batch{parts_.epoch};
+  const conf::Cache& limits = parts_.snapshots.current().config.cache;
+  const cache::Key at = parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled);
+  const base::Seconds32 now = base::seconds_of(base::Clock::now());
+  if (!reply) {
+    dns::KeptAnswer failure =
+        failure_answer(key.question, dns::Ede::no_reachable_authority, std::move(reply.error().context));
+    parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
+    return landed(std::move(failure), transports::Source::failure);
+  }
+  const dns::AnswerFacts facts = dns::facts_of(reply->view());
+  const cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
+  const bool negative = facts.kind == dns::AnswerKind::nodata || facts.kind == dns::AnswerKind::nxdomain;
+  if (negative && lifetime.keep) {
+    dns::clamp_ttls(*reply, 0, lifetime.fresh_seconds);  // RFC 2308 §5: the SOA's TTL is the negative TTL
+  } else {
+    dns::clamp_ttls(*reply, static_cast<std::uint32_t>(limits.min_ttl.count()),
+                    static_cast<std::uint32_t>(limits.max_ttl.count()));
+  }
+  if (lifetime.keep) parts_.cache.insert(at, reply->view(), lifetime, now);
+  return landed(std::move(*reply), transports::Source::upstream);
+}
+
+}  // namespace gateway

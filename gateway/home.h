@@ -1,0 +1,54 @@
+// The worker that keeps the links to the upstreams: it runs the flights. One worker at first, since links spread thin idle
+// out; every worker when all upstreams are plain UDP and there is no link to keep. Owned by its worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <boost/asio/io_context.hpp>
+
+#include "base/clock.h"
+#include "base/epoch.h"
+#include "base/log.h"
+#include "cache/answer_cache.h"
+#include "gateway/flights.h"
+#include "gateway/snapshot.h"
+#include "gateway/upstream_set.h"
+
+namespace gateway {
+
+/// Every call on the worker's thread.
+class Home {
+ public:
+  struct Parts {
+    boost::asio::io_context& context;
+    Flights& flights;
+    cache::AnswerCache& cache;
+    Snapshots& snapshots;
+    base::EpochReader& epoch;
+    base::Log& log;
+  };
+
+  explicit Home(const Parts& parts) : parts_(parts) {}
+  Home(const Home&) = delete;
+  Home& operator=(const Home&) = delete;
+
+  /// Takes a new set; gives the old one, which the caller closes: exchanges under way end on it.
+  std::shared_ptr<UpstreamSet> replace(std::shared_ptr<UpstreamSet> next);
+  [[nodiscard]] const std::shared_ptr<UpstreamSet>& upstreams() const { return upstreams_; }
+
+  /// Exchange, match, store; then the flight is landed, whatever happens.
+  void fly(const FlightKey& key, base::TimePoint deadline);
+
+ private:
+  transports::Awaitable<void> run(FlightKey key, base::TimePoint deadline);
+  transports::Awaitable<std::shared_ptr<const Landed>> exchange(FlightKey key, base::TimePoint deadline);
+  /// Another flight for the question may have landed between the look-up that missed and the start of this one.
+  std::shared_ptr<const Landed> found_meanwhile(const FlightKey& key);
+  std::shared_ptr<const Landed> store(const FlightKey& key, base::Result<dns::KeptAnswer> reply);
+
+  Parts parts_;
+  std::shared_ptr<UpstreamSet> upstreams_;
+};
+
+}  // namespace gateway

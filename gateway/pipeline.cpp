@@ -1,0 +1,243 @@
+// The life of a query, one page: judge, find, join, exchange, match, store, fit, respond. What is answered at once is told by
+// answer_now(), what has to wait by answer(); exchange, match and store happen where the links are (gateway/home.cpp).
+#include "gateway/pipeline.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <vector>
+
+namespace gateway {
+namespace {
+
+using transports::Source;
+
+constexpr std::uint32_t stale_ttl = 30;          // RFC 8767 §4
+constexpr std::uint16_t answer_padding = 468;    // RFC 8467 §4.1
+constexpr std::size_t extras_room = 1024;        // what fit may add: OPT with cookie, EDE and padding
+constexpr std::chrono::milliseconds landing_margin{50};  // between a flight's end and the answer's deadline
+
+/// Zone transfers are no business of a forwarder (RFC 5936); neither are types that ask for a server's own state.
+bool is_refused_type(dns::RrType type) {
+  return type == dns::RrType::axfr || type == dns::RrType::ixfr || type == dns::RrType::maila ||
+         type == dns::RrType::mailb || type == dns::RrType::tsig || type == dns::RrType::opt;
+}
+
+dns::EdeNote stale_note(dns::Rcode rcode) {
+  return {rcode == dns::Rcode::nxdomain ? dns::Ede::stale_nxdomain_answer : dns::Ede::stale_answer, {}};
+}
+
+/// The least TTL of an answer, for HTTP's max-age.
+std::uint32_t least_ttl_of(const dns::AnswerView& answer) {
+  std::uint32_t least = answer.ttl_offsets.empty() ? 0 : ~std::uint32_t{0};
+  for (const std::uint16_t offset : answer.ttl_offsets) least = std::min(least, base::load_u32(&answer.wire[offset]));
+  return least;
+}
+
+/// Lends `write` memory for an answer made of `view`, and keeps what it wrote.
+template <class Write>
+void with_room_for(const dns::AnswerView& view, transports::Answer& answer, Write write) {
+  answer.wire.resize(std::min(view.wire.size() + extras_room, dns::message_size_max));
+  transports::Reply reply{answer.wire, 0, {}};
+  write(reply);
+  answer.wire.resize(reply.size);
+  answer.summary = reply.summary;
+}
+
+}  // namespace
+
+base::TimePoint Pipeline::begin_batch() {
+  if (depth_++ == 0) {
+    parts_.epoch.begin();
+    snapshot_ = &parts_.snapshots.current();
+    now_ = base::Clock::now();
+  }
+  return now_;
+}
+
+void Pipeline::end_batch() {
+  if (--depth_ == 0) {
+    snapshot_ = nullptr;
+    parts_.epoch.end();
+  }
+}
+
+bool Pipeline::answer_now(const Query& query, Reply& reply) {
+  counters_.query(query);
+  return judge(query, reply) || find(query, reply);
+}
+
+transports::Awaitable<transports::Answer> Pipeline::answer(Query query) {
+  transports::Answer answer;
+  {
+    const transports::Batch batch{*this};
+    if (find_above(query, answer)) co_return answer;
+  }
+  const std::shared_ptr<const Landed> landed = co_await join(query);
+  const transports::Batch batch{*this};
+  answer_landed(query, *landed, answer);
+  co_return answer;
+}
+
+bool Pipeline::judge(const Query& query, Reply& reply) {
+  const dns::Request& request = query.request;
+  const auto refuse = [&](dns::Ede code, std::string_view why) {
+    fit_empty(query, dns::Rcode::refused, dns::EdeNote{code, why}, reply);
+    return true;
+  };
+  if (!snapshot_->allowed.allows(query.client.address)) return refuse(dns::Ede::prohibited, "this address may not ask");
+  if (query.verdict != dns::Verdict::accept) {
+    fit_empty(query, dns::rcode_of(query.verdict), std::nullopt, reply);
+    return true;
+  }
+  if (is_refused_type(request.question.type)) return refuse(dns::Ede::not_supported, "this type is not forwarded");
+  policy::LocalAnswer local;
+  if (snapshot_->special_names.answer(request.question, request.edns.dnssec_ok, local)) {
+    fit(query, local.view(), {}, reply);
+    respond(query, reply, Source::local, least_ttl_of(local.view()));
+    return true;
+  }
+  if (request.question.type == dns::RrType::any && query.protocol == conf::Protocol::udp) {
+    dns::FitOptions over_tcp;  // RFC 8482 §4.3: who means it asks again over TCP, who forged an address does not
+    over_tcp.truncate = true;
+    fit_empty(query, dns::Rcode::noerror, std::nullopt, reply, over_tcp);
+    return true;
+  }
+  return false;
+}
+
+bool Pipeline::find(const Query& query, Reply& reply) {
+  const cache::Found found = parts_.cache.find(key_of(query), base::seconds_of(now_));
+  if (found.state == cache::Found::State::fresh) {
+    dns::FitOptions options;
+    options.age = found.age;
+    fit(query, found.answer, options, reply);
+    counters_.cache_hit(false);
+    respond(query, reply, Source::cache, found.ttl_left);
+    return true;
+  }
+  if (found.failure_remembered) {  // RFC 9520 §3.2: do not ask again yet
+    if (found.state == cache::Found::State::stale) {
+      serve_stale(query, found, reply);
+    } else {
+      fit(query, found.failure, {}, reply);
+      respond(query, reply, Source::failure, 0);
+    }
+    return true;
+  }
+  counters_.cache_miss();
+  return false;
+}
+
+bool Pipeline::find_above(const Query& query, transports::Answer& answer) {
+  const cache::Found cut = parts_.cache.find_cut(key_of(query), base::seconds_of(now_));
+  if (cut.state != cache::Found::State::fresh) return false;
+  const dns::KeptAnswer below = dns::nxdomain_below(cut.answer, query.request.question);
+  dns::FitOptions options;
+  options.age = cut.age;
+  with_room_for(below.view(), answer, [&](Reply& reply) {
+    fit(query, below.view(), options, reply);
+    respond(query, reply, Source::cache, cut.ttl_left);
+  });
+  return true;
+}
+
+transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(const Query& query) {
+  FlightKey key;
+  key.question = query.request.question;
+  key.dnssec_ok = query.request.edns.dnssec_ok;
+  key.checking_disabled = query.request.checking_disabled();
+  key.hash = key_of(query).hash;
+  const HomePort home = home_of(key.hash);
+  const base::TimePoint deadline = query.deadline - landing_margin;
+  if (home.mailbox == &parts_.mailbox) {
+    return parts_.flights.join(key, parts_.mailbox, [home, key, deadline] { home.home->fly(key, deadline); });
+  }
+  return parts_.flights.join(key, parts_.mailbox, [home, key, deadline] {
+    home.mailbox->push([home, key, deadline] { home.home->fly(key, deadline); });
+  });
+}
+
+void Pipeline::answer_landed(const Query& query, const Landed& landed, transports::Answer& answer) {
+  if (landed.answer.rcode == dns::Rcode::servfail || landed.source == Source::failure) {
+    const cache::Found kept = parts_.cache.find(key_of(query), base::seconds_of(now_));
+    if (kept.state == cache::Found::State::stale) {
+      with_room_for(kept.answer, answer, [&](Reply& reply) { serve_stale(query, kept, reply); });
+      return;
+    }
+  }
+  const dns::AnswerView view = landed.answer.view();
+  with_room_for(view, answer, [&](Reply& reply) {
+    fit(query, view, {}, reply);
+    respond(query, reply, landed.source, least_ttl_of(view));
+  });
+}
+
+void Pipeline::serve_stale(const Query& query, const cache::Found& found, Reply& reply) {
+  dns::FitOptions options;
+  options.fixed_ttl = stale_ttl;
+  options.ede = stale_note(found.answer.rcode);
+  fit(query, found.answer, options, reply);
+  counters_.cache_hit(true);
+  respond(query, reply, Source::stale, stale_ttl);
+}
+
+void Pipeline::fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options, Reply& reply) {
+  std::array<std::uint8_t, 16> cookie;
+  complete(query, options, cookie);
+  reply.size = dns::fit(query.request, answer, options, reply.out);
+  reply.summary.rcode = answer.rcode;
+}
+
+void Pipeline::fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede, Reply& reply,
+                         dns::FitOptions options) {
+  std::array<std::uint8_t, 16> cookie;
+  complete(query, options, cookie);
+  options.ede = ede;
+  reply.size = dns::fit_empty(query.request, rcode, options, reply.out);
+  reply.summary.rcode = rcode;
+  respond(query, reply, Source::policy, 0);
+}
+
+/// What depends on the client and its transport, and not on the answer.
+void Pipeline::complete(const Query& query, dns::FitOptions& options, std::array<std::uint8_t, 16>& cookie) const {
+  const conf::Limits& limits = snapshot_->config.limits;
+  const conf::ProtocolRow& transport = conf::row_of(query.protocol);
+  const dns::Edns& edns = query.request.edns;
+  options.our_udp_size = static_cast<std::uint16_t>(limits.udp_size);
+  options.size_limit = query.size_limit;
+  if (!transport.stream) {
+    const std::size_t client_limit = edns.present ? edns.udp_size : dns::plain_udp_size;
+    options.size_limit = std::min({query.size_limit, client_limit, std::size_t{limits.udp_size}});
+  }
+  if (!edns.present) return;
+  if (transport.encrypted && edns.padding) options.padding_block = answer_padding;
+  if (transport.stream && edns.keepalive) {
+    const auto units = limits.idle_timeout / std::chrono::milliseconds{100};  // RFC 7828 §3.1
+    options.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(units, 65535));
+  }
+  if (edns.cookie_size != 0) {
+    cookie = parts_.cookies.make({edns.cookie.data(), 8}, query.client.address, std::time(nullptr));
+    options.server_cookie = &cookie;
+  }
+}
+
+void Pipeline::respond(const Query& query, Reply& reply, Source source, std::uint32_t least_ttl) {
+  reply.summary.source = source;
+  reply.summary.least_ttl = least_ttl;
+  const bool waited = source == Source::upstream || source == Source::failure;
+  const std::chrono::nanoseconds took = waited ? base::Clock::now() - query.received : std::chrono::nanoseconds{0};
+  counters_.response(query.protocol, reply.summary, took);
+  if (parts_.observer != nullptr) parts_.observer->answered(query, reply.summary, base::Clock::now() - query.received);
+}
+
+cache::Key Pipeline::key_of(const Query& query) const {
+  return parts_.cache.key_of(query.request.question, query.request.edns.dnssec_ok, query.request.checking_disabled());
+}
+
+const HomePort& Pipeline::home_of(std::uint64_t hash) const {
+  return parts_.homes[hash % std::min<std::size_t>(snapshot_->homes, parts_.homes.size())];
+}
+
+}  // namespace gateway

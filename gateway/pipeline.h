@@ -1,0 +1,79 @@
+// The life of a query: judge, find, join, exchange, match, store, fit, respond. One per worker; what is shared between
+// workers it refers to. Owned by its Worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/clock.h"
+#include "base/epoch.h"
+#include "cache/answer_cache.h"
+#include "dns/cookie.h"
+#include "dns/fit.h"
+#include "gateway/flights.h"
+#include "gateway/home.h"
+#include "gateway/mailbox.h"
+#include "gateway/observer.h"
+#include "gateway/pipeline_counters.h"
+#include "gateway/snapshot.h"
+#include "transports/answerer.h"
+
+namespace gateway {
+
+/// Where flights are run: a worker's home and the way to hand it work.
+struct HomePort {
+  Home* home = nullptr;
+  Mailbox* mailbox = nullptr;
+};
+
+class Pipeline final : public transports::Answerer {
+ public:
+  struct Parts {
+    Snapshots& snapshots;
+    cache::AnswerCache& cache;
+    Flights& flights;
+    base::EpochReader& epoch;
+    const dns::ServerCookies& cookies;
+    std::span<const HomePort> homes;  ///< every worker's, in order
+    Mailbox& mailbox;                 ///< this worker's
+    QueryObserver* observer = nullptr;
+  };
+
+  Pipeline(const Parts& parts, PipelineCounters& counters) : parts_(parts), counters_(counters) {}
+
+  base::TimePoint begin_batch() override;
+  void end_batch() override;
+  bool answer_now(const transports::Query& query, transports::Reply& reply) override;
+  transports::Awaitable<transports::Answer> answer(transports::Query query) override;
+
+ private:
+  using Reply = transports::Reply;
+  using Query = transports::Query;
+
+  // The eight words. Each of those that may end the journey says whether it did.
+  bool judge(const Query& query, Reply& reply);
+  bool find(const Query& query, Reply& reply);
+  bool find_above(const Query& query, transports::Answer& answer);
+  transports::Awaitable<std::shared_ptr<const Landed>> join(const Query& query);
+  void fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options, Reply& reply);
+  void fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede, Reply& reply,
+                 dns::FitOptions options = {});
+  void respond(const Query& query, Reply& reply, transports::Source source, std::uint32_t least_ttl);
+
+  void serve_stale(const Query& query, const cache::Found& found, Reply& reply);
+  void answer_landed(const Query& query, const Landed& landed, transports::Answer& answer);
+  void complete(const Query& query, dns::FitOptions& options, std::array<std::uint8_t, 16>& cookie) const;
+  [[nodiscard]] cache::Key key_of(const Query& query) const;
+  [[nodiscard]] const HomePort& home_of(std::uint64_t hash) const;
+
+  Parts parts_;
+  PipelineCounters& counters_;
+  const Snapshot* snapshot_ = nullptr;  // inside a batch
+  base::TimePoint now_{};               // the batch's
+  unsigned depth_ = 0;
+};
+
+}  // namespace gateway
