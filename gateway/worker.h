@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <expected>
 #include <future>
 #include <memory>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -49,20 +51,27 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   void start();
-  /// Listeners take no more, what was accepted is answered, links are closed; then the thread ends. From any thread.
-  void stop(base::TimePoint drain_until);
+  /// Listeners take no more; ready when what was accepted is answered. From any thread. The worker's home goes on: other
+  /// workers may still wait for its flights.
+  std::future<void> drain(base::TimePoint drain_until);
+  /// Links are closed and the thread ends; to be called when every worker has drained, and then join().
+  void finish(base::TimePoint drain_until);
   void join();
 
-  /// New upstreams for this worker's home, and new limits for its listeners. From any thread; ready when done.
-  std::future<void> configure(std::shared_ptr<const Snapshot> snapshot);
+  using Configured = std::expected<void, std::string>;
+  /// New upstreams for this worker's home (when it is one), and new limits for its listeners. From any thread. An upstream
+  /// that cannot be made is a sentence, and nothing has changed.
+  std::future<Configured> configure(std::shared_ptr<const Snapshot> snapshot);
   std::future<std::vector<UpstreamSet::State>> upstream_states();
 
   [[nodiscard]] HomePort port() { return {&home_, &mailbox_}; }
   [[nodiscard]] std::vector<base::Endpoint> local_endpoints() const;
 
  private:
-  void take_configuration(const Snapshot& snapshot);
-  transports::Awaitable<void> drain(base::TimePoint drain_until);
+  Configured take(const Snapshot& snapshot);
+  std::expected<std::shared_ptr<UpstreamSet>, std::string> make_upstreams(const Snapshot& snapshot);
+  transports::Awaitable<void> stop_listeners(base::TimePoint drain_until, std::promise<void> done);
+  transports::Awaitable<void> end(base::TimePoint drain_until);
 
   std::size_t index_;
   const SharedParts& shared_;
@@ -74,6 +83,8 @@ class Worker {
   Home home_;
   PipelineCounters counters_;
   Pipeline pipeline_;
+  transports::Random random_;
+  transports::ReceiveBuffer receive_buffer_;
   transports::ListenerContext listener_context_;
   transports::UpstreamContext upstream_context_;
   std::vector<std::unique_ptr<transports::Listener>> listeners_;

@@ -1,0 +1,123 @@
+// A worker from its listeners' binding to its drained end.
+#include "gateway/worker.h"
+
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+namespace gateway {
+namespace {
+
+/// An old set ends by itself: exchanges under way finish, links close, the memory goes.
+transports::Awaitable<void> retire(std::shared_ptr<UpstreamSet> old, base::TimePoint drain_until) {
+  co_await old->close(drain_until);
+}
+
+}  // namespace
+
+Worker::Worker(std::size_t index, const SharedParts& shared, const conf::Config& config)
+    : index_(index),
+      shared_(shared),
+      sheet_(shared.metrics.add_sheet()),
+      epoch_(shared.epochs),
+      home_({context_, shared.flights, shared.cache, shared.snapshots, epoch_, shared.log}),
+      counters_(sheet_, config.server.listen),
+      pipeline_({shared.snapshots, shared.cache, shared.flights, epoch_, shared.cookies, shared.homes, mailbox_,
+                 shared.observer},
+                counters_),
+      listener_context_{},
+      upstream_context_{context_.get_executor(), random_, receive_buffer_, shared.authorities, sheet_, shared.log} {
+  for (const conf::ListenAddress& address : config.server.listen) {
+    listeners_.push_back(transports::make_listener(address, listener_context_));
+  }
+}
+
+Worker::~Worker() {
+  context_.stop();
+  join();
+}
+
+void Worker::start() {
+  thread_ = std::jthread{[this] {
+    for (const auto& listener : listeners_) listener->start();
+    context_.run();
+  }};
+}
+
+std::future<void> Worker::drain(base::TimePoint drain_until) {
+  std::promise<void> promise;
+  auto done = promise.get_future();
+  mailbox_.push([this, drain_until, promise = std::move(promise)]() mutable {
+    boost::asio::co_spawn(context_, stop_listeners(drain_until, std::move(promise)), boost::asio::detached);
+  });
+  return done;
+}
+
+void Worker::finish(base::TimePoint drain_until) {
+  mailbox_.push([this, drain_until] { boost::asio::co_spawn(context_, end(drain_until), boost::asio::detached); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+transports::Awaitable<void> Worker::stop_listeners(base::TimePoint drain_until, std::promise<void> done) {
+  for (const auto& listener : listeners_) co_await listener->stop(drain_until);
+  done.set_value();
+}
+
+transports::Awaitable<void> Worker::end(base::TimePoint drain_until) {
+  if (auto upstreams = home_.replace(nullptr)) co_await upstreams->close(drain_until);
+  context_.stop();
+}
+
+std::future<Worker::Configured> Worker::configure(std::shared_ptr<const Snapshot> snapshot) {
+  std::promise<Configured> promise;
+  auto done = promise.get_future();
+  mailbox_.push([this, snapshot = std::move(snapshot), promise = std::move(promise)]() mutable {
+    promise.set_value(take(*snapshot));
+  });
+  return done;
+}
+
+Worker::Configured Worker::take(const Snapshot& snapshot) {
+  std::shared_ptr<UpstreamSet> upstreams;
+  if (index_ < snapshot.homes) {
+    auto made = make_upstreams(snapshot);
+    if (!made) return std::unexpected{std::move(made.error())};
+    upstreams = std::move(*made);
+  }
+  if (auto old = home_.replace(std::move(upstreams))) {
+    const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
+    boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);
+  }
+  return {};
+}
+
+std::expected<std::shared_ptr<UpstreamSet>, std::string> Worker::make_upstreams(const Snapshot& snapshot) {
+  std::vector<UpstreamSet::Member> members;
+  for (const conf::Upstream& upstream : snapshot.config.upstreams) {
+    auto made = transports::make_upstream(upstream, upstream_context_);
+    if (!made) return std::unexpected{std::move(made.error())};
+    members.push_back({std::move(*made), upstream.timeout});
+  }
+  return std::make_shared<UpstreamSet>(std::move(members), shared_.log);
+}
+
+std::future<std::vector<UpstreamSet::State>> Worker::upstream_states() {
+  std::promise<std::vector<UpstreamSet::State>> promise;
+  auto done = promise.get_future();
+  mailbox_.push([this, promise = std::move(promise)]() mutable {
+    promise.set_value(home_.upstreams() ? home_.upstreams()->states() : std::vector<UpstreamSet::State>{});
+  });
+  return done;
+}
+
+std::vector<base::Endpoint> Worker::local_endpoints() const {
+  std::vector<base::Endpoint> endpoints;
+  for (const auto& listener : listeners_) endpoints.push_back(listener->local_endpoint());
+  return endpoints;
+}
+
+}  // namespace gateway
