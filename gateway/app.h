@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,6 +19,7 @@
 #include "certs/store.h"
 #include "certs/tls_context.h"
 #include "conf/config.h"
+#include "conf/load.h"
 #include "dns/cookie.h"
 #include "gateway/admin/control.h"
 #include "gateway/flights.h"
@@ -31,6 +32,8 @@ namespace gateway {
 class App final : public admin::Control {
  public:
   struct Options {
+    /// Reads the configuration again, for reload(). Null: this configuration has no file, and a reload is refused.
+    std::function<std::expected<conf::Config, conf::Complaints>()> read_again;
     QueryObserver* observer = nullptr;          ///< outlives the App
     std::chrono::milliseconds drain_most{5000}; ///< how long a stop waits for what was accepted
   };
