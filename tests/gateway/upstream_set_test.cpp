@@ -67,8 +67,8 @@ class UpstreamSetTest : public ::testing::Test {
   }
 
   base::Log log{{.level = base::LogLevel::off}};
-  Told first{{answer_with(dns::Rcode::noerror)}};
-  Told second{{answer_with(dns::Rcode::nxdomain)}};
+  Told first{{answer_with(dns::Rcode::noerror)}, 0, std::nullopt};
+  Told second{{answer_with(dns::Rcode::nxdomain)}, 0, std::nullopt};
 };
 
 TEST_F(UpstreamSetTest, TheFirstIsAskedAloneWhileItAnswers) {
