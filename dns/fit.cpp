@@ -146,7 +146,7 @@ std::size_t fit(const Request& request, const AnswerView& answer, const FitOptio
   const std::size_t size = answer.wire.size();
   opt.shrink_to(room.size() > size ? room.size() - size : 0);
   const std::uint16_t flags = flags_for(request, answer.flags(), answer.rcode);
-  if (size + opt.size() > room.size()) {
+  if (options.truncate || size + opt.size() > room.size()) {
     return write_bare(request, static_cast<std::uint16_t>(flags | flag::tc), answer.rcode, opt,
                       room);  // RFC 2181 §9
   }
@@ -172,7 +172,8 @@ std::size_t fit_empty(const Request& request, Rcode rcode, const FitOptions& opt
   const std::size_t bare =
       header_size + (request.has_question ? request.question.name.size() + 4 : 0);
   opt.shrink_to(room.size() > bare ? room.size() - bare : 0);
-  return write_bare(request, flags_for(request, 0, rcode), rcode, opt, room);
+  const std::uint16_t from_answer = options.truncate ? flag::tc : 0;
+  return write_bare(request, flags_for(request, from_answer, rcode), rcode, opt, room);
 }
 
 Rcode rcode_of(Verdict verdict) {

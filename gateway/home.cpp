@@ -89,13 +89,18 @@ std::shared_ptr<const Landed> Home::found_meanwhile(const FlightKey& key) {
   const base::EpochBatch batch{parts_.epoch};
   const cache::Found found = parts_.cache.find(
       parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled), base::seconds_of(base::Clock::now()));
-  if (found.state != cache::Found::State::fresh || found.failure) return nullptr;
+  if (found.state != cache::Found::State::fresh) return nullptr;
   return landed(copy_with_age(found.answer, found.age), transports::Source::cache);
 }
 
-std::shared_ptr<const Landed> Home::store(const FlightKey& key, base::Result<dns::KeptAnswer> reply) {
+/// A copy, so that nothing is inserted inside a batch: memory that is evicted can then be used again at once.
+conf::Cache Home::cache_limits() {
   const base::EpochBatch batch{parts_.epoch};
-  const conf::Cache& limits = parts_.snapshots.current().config.cache;
+  return parts_.snapshots.current().config.cache;
+}
+
+std::shared_ptr<const Landed> Home::store(const FlightKey& key, base::Result<dns::KeptAnswer> reply) {
+  const conf::Cache limits = cache_limits();
   const cache::Key at = parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled);
   const base::Seconds32 now = base::seconds_of(base::Clock::now());
   if (!reply) {

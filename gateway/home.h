@@ -45,6 +45,7 @@ class Home {
   transports::Awaitable<std::shared_ptr<const Landed>> exchange(FlightKey key, base::TimePoint deadline);
   /// Another flight for the question may have landed between the look-up that missed and the start of this one.
   std::shared_ptr<const Landed> found_meanwhile(const FlightKey& key);
+  conf::Cache cache_limits();
   std::shared_ptr<const Landed> store(const FlightKey& key, base::Result<dns::KeptAnswer> reply);
 
   Parts parts_;

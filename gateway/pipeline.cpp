@@ -184,7 +184,7 @@ void Pipeline::serve_stale(const Query& query, const cache::Found& found, Reply&
 }
 
 void Pipeline::fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options, Reply& reply) {
-  std::array<std::uint8_t, 16> cookie;
+  dns::ServerCookie cookie;
   complete(query, options, cookie);
   reply.size = dns::fit(query.request, answer, options, reply.out);
   reply.summary.rcode = answer.rcode;
@@ -192,7 +192,7 @@ void Pipeline::fit(const Query& query, const dns::AnswerView& answer, dns::FitOp
 
 void Pipeline::fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede, Reply& reply,
                          dns::FitOptions options) {
-  std::array<std::uint8_t, 16> cookie;
+  dns::ServerCookie cookie;
   complete(query, options, cookie);
   options.ede = ede;
   reply.size = dns::fit_empty(query.request, rcode, options, reply.out);
@@ -201,7 +201,7 @@ void Pipeline::fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns
 }
 
 /// What depends on the client and its transport, and not on the answer.
-void Pipeline::complete(const Query& query, dns::FitOptions& options, std::array<std::uint8_t, 16>& cookie) const {
+void Pipeline::complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie) const {
   const conf::Limits& limits = snapshot_->config.limits;
   const conf::ProtocolRow& transport = conf::row_of(query.protocol);
   const dns::Edns& edns = query.request.edns;
@@ -218,7 +218,8 @@ void Pipeline::complete(const Query& query, dns::FitOptions& options, std::array
     options.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(units, 65535));
   }
   if (edns.cookie_size != 0) {
-    cookie = parts_.cookies.make({edns.cookie.data(), 8}, query.client.address, std::time(nullptr));
+    cookie = parts_.cookies.make({edns.cookie.data(), dns::client_cookie_size}, query.client.address,
+                                 static_cast<std::uint32_t>(std::time(nullptr)));
     options.server_cookie = &cookie;
   }
 }

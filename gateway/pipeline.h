@@ -2,7 +2,6 @@
 // workers it refers to. Owned by its Worker.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -65,7 +64,7 @@ class Pipeline final : public transports::Answerer {
 
   void serve_stale(const Query& query, const cache::Found& found, Reply& reply);
   void answer_landed(const Query& query, const Landed& landed, transports::Answer& answer);
-  void complete(const Query& query, dns::FitOptions& options, std::array<std::uint8_t, 16>& cookie) const;
+  void complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie) const;
   [[nodiscard]] cache::Key key_of(const Query& query) const;
   [[nodiscard]] const HomePort& home_of(std::uint64_t hash) const;
 

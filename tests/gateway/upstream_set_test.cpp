@@ -3,18 +3,22 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <optional>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "tests/support/told_upstream.h"
+
 namespace gateway {
 namespace {
 
 using base::Result;
 using dns::KeptAnswer;
+using test_support::silence;
+using test_support::Told;
+using test_support::ToldUpstream;
 
 KeptAnswer answer_with(dns::Rcode rcode) {
   KeptAnswer answer;
@@ -23,35 +27,18 @@ KeptAnswer answer_with(dns::Rcode rcode) {
   return answer;
 }
 
-struct Told {
-  std::deque<Result<KeptAnswer>> replies;  // the last one is given again and again
-  unsigned asked = 0;
-  std::optional<base::TimePoint> deadline;
-};
-
-class TestUpstream final : public transports::Upstream {
- public:
-  explicit TestUpstream(Told& told) : told_(told) {}
-  transports::Awaitable<Result<KeptAnswer>> exchange(transports::Ask, base::TimePoint deadline) override {
-    ++told_.asked;
-    told_.deadline = deadline;
-    Result<KeptAnswer> reply = told_.replies.front();
-    if (told_.replies.size() > 1) told_.replies.pop_front();
-    co_return reply;
-  }
-  std::string_view name() const override { return "udp://192.0.2.1"; }
-  transports::Awaitable<void> close(base::TimePoint) override { co_return; }
-
- private:
-  Told& told_;
-};
+Told told(dns::Rcode rcode) {
+  Told told;
+  told.replies.emplace_back(answer_with(rcode));
+  return told;
+}
 
 class UpstreamSetTest : public ::testing::Test {
  protected:
   UpstreamSet make_set() {
     std::vector<UpstreamSet::Member> members;
-    members.push_back({std::make_unique<TestUpstream>(first), std::chrono::milliseconds{1500}});
-    members.push_back({std::make_unique<TestUpstream>(second), std::chrono::milliseconds{1500}});
+    members.push_back({std::make_unique<ToldUpstream>(first), std::chrono::milliseconds{1500}});
+    members.push_back({std::make_unique<ToldUpstream>(second), std::chrono::milliseconds{1500}});
     return {std::move(members), log};
   }
   Result<KeptAnswer> resolve(UpstreamSet& set) {
@@ -62,13 +49,9 @@ class UpstreamSetTest : public ::testing::Test {
     context.run();
     return std::move(reply).value();
   }
-  static Result<KeptAnswer> silence() {
-    return std::unexpected{base::Error{base::Blame::upstream, base::Retry::other_upstream, "udp://192.0.2.1: no reply"}};
-  }
-
   base::Log log{{.level = base::LogLevel::off}};
-  Told first{{answer_with(dns::Rcode::noerror)}, 0, std::nullopt};
-  Told second{{answer_with(dns::Rcode::nxdomain)}, 0, std::nullopt};
+  Told first = told(dns::Rcode::noerror);
+  Told second = told(dns::Rcode::nxdomain);
 };
 
 TEST_F(UpstreamSetTest, TheFirstIsAskedAloneWhileItAnswers) {

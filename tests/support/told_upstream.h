@@ -1,0 +1,54 @@
+// An upstream that replies as it is told: for tests of what stands above the transports.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "transports/upstreams/upstream.h"
+
+namespace test_support {
+
+/// Outlives the upstream that follows it.
+struct Told {
+  std::deque<base::Result<dns::KeptAnswer>> replies;  ///< the last one is given again and again
+  unsigned asked = 0;
+  std::optional<base::TimePoint> deadline;            ///< of the last exchange
+  std::optional<transports::Ask> ask;                 ///< the last one
+  std::chrono::milliseconds delay{0};
+};
+
+class ToldUpstream final : public transports::Upstream {
+ public:
+  explicit ToldUpstream(Told& told) : told_(told) {}
+
+  transports::Awaitable<base::Result<dns::KeptAnswer>> exchange(transports::Ask ask,
+                                                                base::TimePoint deadline) override {
+    ++told_.asked;
+    told_.deadline = deadline;
+    told_.ask = std::move(ask);
+    auto reply = told_.replies.front();
+    if (told_.replies.size() > 1) told_.replies.pop_front();
+    if (told_.delay.count() != 0) {
+      boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>, transports::Executor> timer{
+          co_await boost::asio::this_coro::executor, told_.delay};
+      co_await timer.async_wait(transports::use_awaitable);
+    }
+    co_return reply;
+  }
+  std::string_view name() const override { return "udp://192.0.2.1"; }
+  transports::Awaitable<void> close(base::TimePoint) override { co_return; }
+
+ private:
+  Told& told_;
+};
+
+inline base::Result<dns::KeptAnswer> silence() {
+  return std::unexpected{base::Error{base::Blame::upstream, base::Retry::other_upstream, "udp://192.0.2.1: no reply"}};
+}
+
+}  // namespace test_support
