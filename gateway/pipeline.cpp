@@ -70,11 +70,13 @@ bool Pipeline::answer_now(const Query& query, Reply& reply) {
 
 transports::Awaitable<transports::Answer> Pipeline::answer(Query query) {
   transports::Answer answer;
+  HomePort home;
   {
     const transports::Batch batch{*this};
     if (find_above(query, answer)) co_return answer;
+    home = home_of(key_of(query).hash);
   }
-  const std::shared_ptr<const Landed> landed = co_await join(query);
+  const std::shared_ptr<const Landed> landed = co_await join(query, home);
   const transports::Batch batch{*this};
   answer_landed(query, *landed, answer);
   co_return answer;
@@ -143,13 +145,12 @@ bool Pipeline::find_above(const Query& query, transports::Answer& answer) {
   return true;
 }
 
-transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(const Query& query) {
+transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(const Query& query, HomePort home) {
   FlightKey key;
   key.question = query.request.question;
   key.dnssec_ok = query.request.edns.dnssec_ok;
   key.checking_disabled = query.request.checking_disabled();
   key.hash = key_of(query).hash;
-  const HomePort home = home_of(key.hash);
   const base::TimePoint deadline = query.deadline - landing_margin;
   if (home.mailbox == &parts_.mailbox) {
     return parts_.flights.join(key, parts_.mailbox, [home, key, deadline] { home.home->fly(key, deadline); });

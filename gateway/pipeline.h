@@ -56,7 +56,7 @@ class Pipeline final : public transports::Answerer {
   bool judge(const Query& query, Reply& reply);
   bool find(const Query& query, Reply& reply);
   bool find_above(const Query& query, transports::Answer& answer);
-  transports::Awaitable<std::shared_ptr<const Landed>> join(const Query& query);
+  transports::Awaitable<std::shared_ptr<const Landed>> join(const Query& query, HomePort home);
   void fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options, Reply& reply);
   void fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede, Reply& reply,
                  dns::FitOptions options = {});

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "dns/compose.h"
+#include "gateway/admin/metrics_table.h"
 #include "tests/support/told_upstream.h"
 
 namespace gateway {
@@ -120,7 +121,7 @@ class PipelineTest : public ::testing::Test {
   static std::uint16_t flags(const std::vector<std::uint8_t>& wire) { return base::load_u16(&wire.at(2)); }
 
   base::Log log{{.level = base::LogLevel::off}};
-  base::MetricRegistry metrics{{}};
+  base::MetricRegistry metrics{admin::metric_families};
   base::Epochs epochs;
   boost::asio::io_context context{1};
   cache::AnswerCache cache{{.budget = 4 << 20, .threads = 1, .seed = {1, 2}}, epochs};
