@@ -3,13 +3,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/counters.h"
@@ -22,31 +22,40 @@
 #include "conf/load.h"
 #include "dns/cookie.h"
 #include "gateway/admin/control.h"
+#include "gateway/admin/http_server.h"
 #include "gateway/flights.h"
 #include "gateway/observer.h"
 #include "gateway/snapshot.h"
 #include "gateway/worker.h"
+#include "transports/session_registry.h"
+#include "transports/waiting_budget.h"
 
 namespace gateway {
 
 class App final : public admin::Control {
  public:
   struct Options {
-    /// Reads the configuration again, for reload(). Null: this configuration has no file, and a reload is refused.
+    std::string_view version;
+    /// Reads the configuration again, for reload(). Null: it has no file, and a reload is refused.
     std::function<std::expected<conf::Config, conf::Complaints>()> read_again;
-    QueryObserver* observer = nullptr;          ///< outlives the App
-    std::chrono::milliseconds drain_most{5000}; ///< how long a stop waits for what was accepted
+    QueryObserver* observer = nullptr;           ///< outlives the App
+    std::chrono::milliseconds drain_most{5000};  ///< how long stop() waits for what was accepted
   };
 
-  /// Binds every listener and starts the workers; throws std::runtime_error with a sentence when it cannot.
-  App(conf::Config config, base::Log& log, base::MetricRegistry& metrics, Options options);
+  /// Takes the state directory, binds every listener, starts the workers and takes queries. Throws
+  /// std::runtime_error with sentences when it cannot.
+  App(conf::Config config, base::Log& log, Options options);
   ~App() override;
 
-  /// Drains and ends; from any thread, once. The destructor does it when nobody did.
+  /// No new work; what was accepted is answered; everything ends. Once, from any thread but a
+  /// worker's; the destructor does it when nobody did.
   void stop();
 
   /// In the configuration's order, with the ports that are really listened on.
-  [[nodiscard]] std::vector<conf::ListenAddress> listening() const;
+  [[nodiscard]] const std::vector<conf::ListenAddress>& listening() const { return listening_; }
+  [[nodiscard]] std::optional<base::Endpoint> admin_endpoint() const;
+  /// The internal authority's certificate for clients to trust; empty when the operator's certificates serve.
+  [[nodiscard]] std::string authority_file() const;
 
   std::string scrape() override;
   admin::Health healthy() override;
@@ -56,27 +65,36 @@ class App final : public admin::Control {
   admin::Status status() override;
 
  private:
-  void register_gauges();
-  void apply(const std::shared_ptr<const Snapshot>& snapshot);
+  void start_workers();
+  void register_metrics();
+  void register_cache_metrics();
+  void register_session_metrics();
+  /// New upstreams on every home and new limits everywhere; a sentence when an upstream cannot be made.
+  std::expected<void, std::string> configure_workers(const std::shared_ptr<const Snapshot>& snapshot);
+  admin::ReloadOutcome refuse_reload(std::vector<std::string> complaints);
 
   base::Log& log_;
-  base::MetricRegistry& metrics_;
   Options options_;
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
+  std::unique_ptr<admin::ControlSocket> control_socket_;  // first: the state directory is ours from here on
+  base::MetricRegistry metrics_;
+  base::MetricSheet& sheet_;  // counted on the admin thread alone
   base::Epochs epochs_;
-  base::MetricSheet& sheet_;
+  Snapshots snapshots_;
   dns::ServerCookies cookies_;
   certs::Authorities authorities_;
-  certs::Store certificates_;
+  std::unique_ptr<certs::Store> certificates_;  // null when nothing is encrypted
   cache::AnswerCache cache_;
-  Snapshots snapshots_;
   Flights flights_;
   transports::SessionRegistry sessions_;
+  transports::WaitingBudget waiting_;
   std::vector<HomePort> homes_;
   SharedParts shared_;
+  std::vector<conf::ListenAddress> listening_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::mutex reload_mutex_;
   std::atomic<bool> stopping_{false};
+  admin::HttpServer admin_;  // last: it asks all of the above
 };
 
 }  // namespace gateway

@@ -11,8 +11,9 @@ bool is_without_links(const conf::Upstream& upstream) { return upstream.protocol
 
 }  // namespace
 
-Snapshot::Snapshot(conf::Config from, std::size_t workers)
+Snapshot::Snapshot(conf::Config from, std::size_t worker_count)
     : config(std::move(from)),
+      workers(worker_count),
       homes(std::ranges::all_of(config.upstreams, is_without_links) ? workers : 1),
       allowed(config.server.allow),
       special_names(config.server.forward_special_names) {}

@@ -17,10 +17,11 @@
 namespace gateway {
 
 struct Snapshot {
-  /// `workers`: how many there are, which a reload does not change.
-  Snapshot(conf::Config from, std::size_t workers);
+  /// `worker_count`: which a reload does not change.
+  Snapshot(conf::Config from, std::size_t worker_count);
 
   conf::Config config;
+  std::size_t workers;
   std::size_t homes;  ///< how many workers keep links: all of them when there are no links to keep
   policy::AccessList allowed;
   policy::SpecialNames special_names;

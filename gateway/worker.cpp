@@ -26,10 +26,24 @@ Worker::Worker(std::size_t index, const SharedParts& shared, const conf::Config&
       pipeline_({shared.snapshots, shared.cache, shared.flights, epoch_, shared.cookies, shared.homes, mailbox_,
                  shared.observer},
                 counters_),
-      listener_context_{},
+      limits_(config.limits),
+      drops_(sheet_),
+      listener_context_{context_,
+                        pipeline_,
+                        limits_,
+                        shared.certificates,
+                        shared.waiting,
+                        shared.sessions,
+                        timers_,
+                        udp_batch_,
+                        session_memory_,
+                        sheet_,
+                        drops_,
+                        shared.log},
       upstream_context_{context_.get_executor(), random_, receive_buffer_, shared.authorities, sheet_, shared.log} {
   for (const conf::ListenAddress& address : config.server.listen) {
-    listeners_.push_back(transports::make_listener(address, listener_context_));
+    const auto place = static_cast<std::uint16_t>(listeners_.size());
+    listeners_.push_back(transports::make_listener(address, place, listener_context_));
   }
 }
 
@@ -39,10 +53,13 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  thread_ = std::jthread{[this] {
+  thread_ = std::jthread{[this] { context_.run(); }};
+}
+
+void Worker::open() {
+  mailbox_.push([this] {
     for (const auto& listener : listeners_) listener->start();
-    context_.run();
-  }};
+  });
 }
 
 std::future<void> Worker::drain(base::TimePoint drain_until) {
@@ -88,6 +105,7 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
     if (!made) return std::unexpected{std::move(made.error())};
     upstreams = std::move(*made);
   }
+  limits_ = snapshot.config.limits;
   if (auto old = home_.replace(std::move(upstreams))) {
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
     boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);

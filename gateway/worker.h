@@ -21,7 +21,13 @@
 #include "gateway/pipeline.h"
 #include "gateway/pipeline_counters.h"
 #include "gateway/snapshot.h"
+#include "transports/channel.h"
 #include "transports/listeners/listeners.h"
+#include "transports/listeners/udp_batch.h"
+#include "transports/stream_session.h"
+#include "transports/timer_wheel.h"
+#include "transports/transport_counters.h"
+#include "transports/upstreams/random.h"
 #include "transports/upstreams/upstreams.h"
 
 namespace gateway {
@@ -35,9 +41,10 @@ struct SharedParts {
   Snapshots& snapshots;
   Flights& flights;
   const dns::ServerCookies& cookies;
-  certs::Store& certificates;
+  const certs::Store* certificates;  ///< null when nothing is encrypted
   certs::Authorities& authorities;
   transports::SessionRegistry& sessions;
+  transports::WaitingBudget& waiting;
   std::span<const HomePort> homes;
   QueryObserver* observer = nullptr;
 };
@@ -50,7 +57,9 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
+  /// The thread runs; queries are taken from open() on.
   void start();
+  void open();
   /// Listeners take no more; ready when what was accepted is answered. From any thread. The worker's home goes on: other
   /// workers may still wait for its flights.
   std::future<void> drain(base::TimePoint drain_until);
@@ -83,9 +92,14 @@ class Worker {
   Home home_;
   PipelineCounters counters_;
   Pipeline pipeline_;
+  conf::Limits limits_;  // of the newest configuration
+  transports::TimerWheel timers_{context_};
+  transports::UdpBatch udp_batch_;
+  transports::SessionMemory session_memory_;
+  transports::DropCounters drops_;
+  transports::ListenerContext listener_context_;
   transports::Random random_;
   transports::ReceiveBuffer receive_buffer_;
-  transports::ListenerContext listener_context_;
   transports::UpstreamContext upstream_context_;
   std::vector<std::unique_ptr<transports::Listener>> listeners_;
   std::jthread thread_;
