@@ -19,6 +19,8 @@
 namespace gateway {
 namespace {
 
+constexpr std::chrono::milliseconds drain_grace{500};  // for a listener that is at its drain's very end
+
 std::size_t workers_of(const conf::Config& config) {
   return config.server.workers != 0 ? config.server.workers : std::max(1U, std::thread::hardware_concurrency());
 }
@@ -97,13 +99,14 @@ void App::start_workers() {
 
 void App::stop() {
   if (stopping_.exchange(true)) return;
+  const std::scoped_lock no_reload{reload_mutex_};
   const base::TimePoint drain_until = base::Clock::now() + options_.drain_most;
   std::vector<std::future<void>> drained;
   for (const auto& worker : workers_) drained.push_back(worker->drain(drain_until));
-  for (std::future<void>& worker : drained) worker.wait();
+  for (std::future<void>& worker : drained) worker.wait_until(drain_until + drain_grace);
+  admin_.stop();  // it asks the workers, so it ends while they still answer
   for (const auto& worker : workers_) worker->finish(drain_until);
   for (const auto& worker : workers_) worker->join();
-  admin_.stop();
 }
 
 std::expected<void, std::string> App::configure_workers(const std::shared_ptr<const Snapshot>& snapshot) {
