@@ -36,7 +36,7 @@ Worker::Worker(std::size_t index, const SharedParts& shared, const conf::Config&
                         shared.sessions,
                         timers_,
                         udp_batch_,
-                        session_memory_,
+                        streams_,
                         sheet_,
                         drops_,
                         shared.log},

@@ -95,7 +95,7 @@ class Worker {
   conf::Limits limits_;  // of the newest configuration
   transports::TimerWheel timers_{context_};
   transports::UdpBatch udp_batch_;
-  transports::SessionMemory session_memory_;
+  transports::StreamWorkspace streams_;
   transports::DropCounters drops_;
   transports::ListenerContext listener_context_;
   transports::Random random_;
