@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <format>
-#include <ostream>
 
 #include "gateway/admin/control_socket.h"
 
@@ -24,14 +23,6 @@ std::expected<conf::Config, conf::Complaints> find_configuration(
     const std::optional<std::string>& wanted) {
   if (const auto path = configuration_path(wanted)) return conf::load_file(*path);
   return conf::defaults();
-}
-
-void print_complaints(const conf::Complaints& complaints, std::ostream& out) {
-  for (const conf::Complaint& complaint : complaints) {
-    const std::string text = complaint.to_text();
-    out << text << (text.ends_with('\n') ? "" : "\n");
-  }
-  out << complaints.size() << (complaints.size() == 1 ? " complaint" : " complaints") << '\n';
 }
 
 std::expected<std::string, std::string> control_socket_of(const GatewayAddress& gateway) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <expected>
-#include <iosfwd>
 #include <optional>
 #include <string>
 
@@ -20,9 +19,6 @@ std::optional<std::string> configuration_path(const std::optional<std::string>& 
 
 std::expected<conf::Config, conf::Complaints> find_configuration(
     const std::optional<std::string>& wanted);
-
-/// All complaints, each with its line and caret, and how many they are.
-void print_complaints(const conf::Complaints& complaints, std::ostream& out);
 
 /// Path of the gateway's control socket. The error is for a person; it says that --socket helps,
 /// too.

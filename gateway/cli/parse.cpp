@@ -90,7 +90,7 @@ void add_check(CLI::App& app, Verbs& verbs) {
   describe(verb,
            "  sallyport check\n"
            "  sallyport check home.toml\n"
-           "  sallyport check --json home.toml | jq '.complaints[].message'\n");
+           "  sallyport check --json home.toml | jq '.problems[].message'\n");
   verb.callback([&verbs] { verbs.chosen = verbs.check; });
 }
 
