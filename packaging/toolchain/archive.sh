@@ -28,10 +28,10 @@ provide() {
   [[ -n $refresh ]] && refresh_lock
   [[ -f $lock ]] || fail "no lock for $arch yet; make one with $kind.sh --arch $arch --refresh-lock"
 
-  # The scripts count too: what they write into the folder is as much a part of it as the packages.
+  # The script counts too: what it writes into the folder is as much a part of it as the packages.
   local cache hash
   cache=${SALLYPORT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sallyport}
-  hash=$(cat "$list" "$lock" "$toolchain/archive.sh" "$toolchain/$kind.sh" | sha256sum)
+  hash=$(cat "$list" "$lock" "$toolchain/$kind.sh" | sha256sum)
   path=$cache/$kind-$arch-${hash:0:12}
   if [[ ! -d $path ]]; then
     mkdir -p "$cache"
@@ -108,6 +108,7 @@ open_apt() {
   # apt's unprivileged user cannot write below a home directory; the signatures are checked all the same.
   ((EUID != 0)) || options+=(-o APT::Sandbox::User=root)
   apt_get=(apt-get "${options[@]}")
+  apt_cache=(apt-cache "${options[@]}")
   "${apt_get[@]}" -qq update >&2 || fail "the archive of ${suites[*]} cannot be read; set SALLYPORT_MIRROR to one that can"
 }
 
@@ -132,18 +133,20 @@ locked_or_current() {
     return
   fi
   current >"$work/current"
-  grep -v '^#' "$lock" | while read -r name version rest; do
-    if echo "$name=$version" | resolve >/dev/null 2>&1; then
-      echo "$name $version $rest"
-    elif row=$(grep "^$name " "$work/current"); then
-      say "$name $version is gone from the archive, taking $(cut -d' ' -f2 <<<"$row"); $kind.sh --refresh-lock writes it down"
-      echo "$row"
-    else
-      say "$name $version is gone from the archive and nothing needs it any more"
-    fi
-  done
-  # A newer version may need a package that the lock does not know.
-  awk 'NR == FNR {known[$1] = 1; next} !known[$1]' "$lock" "$work/current"
+  awk '!/^#/ {print $1}' "$lock" | xargs "${apt_cache[@]}" madison 2>/dev/null |
+    awk -F' *[|] *' '{sub(/^ */, "", $1); print $1, $2}' >"$work/available"
+  # A newer version may need a package that the lock does not know, or one it knows no more.
+  awk -v script="$kind.sh" '
+    function say(text) { print text > "/dev/stderr" }
+    FILENAME ~ /available$/ { available[$1, $2] = 1; next }
+    FILENAME ~ /current$/ { row[$1] = $0; version[$1] = $2; next }
+    /^#/ { next }
+    { known[$1] = 1 }
+    ($1, $2) in available { print; next }
+    $1 in row { print row[$1]; say($1 " " $2 " is gone from the archive, taking " version[$1] "; " script " --refresh-lock writes it down"); next }
+    { say($1 " " $2 " is gone from the archive and nothing needs it any more") }
+    END { for (name in row) if (!(name in known)) print row[name] }
+  ' "$work/available" "$work/current" "$lock"
 }
 
 # apt has checked the archive's signature; this checks that the archive still means the same files.
