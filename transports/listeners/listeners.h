@@ -24,8 +24,8 @@ struct StreamWorkspace;
 class TimerWheel;
 class UdpBatch;
 
-/// Everything outlives the listeners. What is marked so belongs to one worker; the rest is shared by
-/// all and thread-safe.
+/// Everything outlives the listeners, and what is not the worker's outlives the loop: queries that still
+/// wait when it ends give their places back. The rest is shared by all and thread-safe.
 struct ListenerContext {
   boost::asio::io_context& io;     ///< the worker's
   Answerer& answerer;              ///< the worker's
