@@ -2,6 +2,7 @@
 #include "tests/support/fake_upstream.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -333,6 +334,12 @@ void FakeUpstream::perform(const Due& due) {
       flush(connection);
       break;
     case Step::Kind::close: connection.closed = true; break;
+    case Step::Kind::deaf: {
+      sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
+      const sock_fprog program{1, &drop};
+      ::setsockopt(connection.descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+      break;
+    }
     case Step::Kind::reset: {
       const linger at_once{1, 0};
       ::setsockopt(connection.descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

@@ -40,7 +40,8 @@ struct Received {
 
 /// What to do about it; over streams `octets` are framed unless they are `raw`.
 struct Step {
-  enum class Kind : std::uint8_t { send, raw, close, reset };
+  /// `deaf`: from now on the connection's segments are dropped unseen, as by a NAT that forgot it.
+  enum class Kind : std::uint8_t { send, raw, close, reset, deaf };
   Kind kind = Kind::send;
   Octets octets;
   std::chrono::milliseconds after{0};

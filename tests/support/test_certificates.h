@@ -12,9 +12,9 @@ namespace test_support {
 
 struct CertificateWish {
   std::string common_name = "test";
-  std::vector<std::string> dns_names;  ///< in the SAN
-  std::vector<std::string> addresses;  ///< in the SAN
-  long valid_from = -3600;             ///< seconds from now
+  std::vector<std::string> dns_names{};  ///< in the SAN
+  std::vector<std::string> addresses{};  ///< in the SAN
+  long valid_from = -3600;               ///< seconds from now
   long valid_until = 3600;
   bool authority = false;
 };

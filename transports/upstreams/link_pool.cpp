@@ -126,9 +126,10 @@ void LinkPool::note_barren(const Link& link) {
   }
   const bool changed = barren_in_a_row_ == 0 || last_failure_.reason != link.barren()->reason;
   last_failure_ = *link.barren();
-  no_dial_before_ =
-      link.closed_at() +
-      std::min(milliseconds{1000}, milliseconds{100} * (1U << std::min(barren_in_a_row_, 4U)));
+  // The first may have been bad luck: whoever waited on it is retried at once.
+  milliseconds pause{0};
+  if (barren_in_a_row_ > 0) pause = milliseconds{100} * (1U << std::min(barren_in_a_row_ - 1, 4U));
+  no_dial_before_ = link.closed_at() + std::min(pause, milliseconds{1000});
   ++barren_in_a_row_;
   if (changed)
     terms_->log.warning("upstream cannot be reached", {{"why", last_failure_.error.context}});
