@@ -30,6 +30,10 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  /// Before open(): false takes any certificate. For people who look for what is wrong, never for a
+  /// link.
+  void set_verify(bool verify) { verify_ = verify; }
+
   /// Connects and shakes hands, by `limit`. Nothing on success.
   Awaitable<std::optional<Failure>> open(base::TimePoint limit);
   [[nodiscard]] bool is_open() const { return channel_.has_value() && ready_; }
@@ -74,6 +78,7 @@ class Connection {
   std::optional<Channel> channel_;
   Timer read_timer_;
   Timer write_timer_;
+  bool verify_ = true;
   bool ready_ = false;
   bool closed_ = false;
   base::Clock::duration connect_took_{};
