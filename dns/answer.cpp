@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "dns/edns.h"
+#include "dns/label_starts.h"
 #include "dns/message.h"
 #include "dns/record_copy.h"
 
@@ -38,6 +39,20 @@ void take_ede(const Record& opt, base::Bytes message, KeptAnswer& kept) {
     kept.ede = Ede{base::load_u16(data.data())};
     kept.ede_text = base::as_text(data.subspan(2));
   }
+}
+
+/// The first octet that cannot stay where it is: behind it records move up, since OPT and
+/// signatures go. All records are written anew when some name is made of octets that are no name's,
+/// a TTL's say: it would change as they do.
+std::size_t first_moved(const MessageWalk& walk, std::span<const Record> records) {
+  const base::Bytes response = walk.message();
+  LabelStarts names(response);
+  std::size_t first = walk.opt() ? walk.opt()->offset : response.size();
+  for (const Record& record : records) {
+    if (is_of_this_hop(record, response)) first = std::min(first, record.offset);
+    if (!names.add(record)) return walk.records_offset();
+  }
+  return first;
 }
 
 /// Copies what is kept: one piece up to the first octet that goes, and the records behind it one by
@@ -115,16 +130,11 @@ base::Result<KeptAnswer> keep_answer(base::Bytes response) {
   if (walk.opcode() != Opcode::query) return unfit("opcode");
   if (walk.question_count() != 1) return unfit("not one question");
 
-  std::size_t first_gone = walk.opt() ? walk.opt()->offset : response.size();
-  const auto hop =
-      std::ranges::find_if(records, [&](const Record& r) { return is_of_this_hop(r, response); });
-  if (hop != records.end()) first_gone = std::min(first_gone, hop->offset);
-
   KeptAnswer kept;
   kept.rcode = walk.rcode();
   kept.ttl_offsets.reserve(records.size());
   if (walk.opt()) take_ede(*walk.opt(), response, kept);
-  if (!copy_without_hop(response, records, first_gone, kept))
+  if (!copy_without_hop(response, records, first_moved(walk, records), kept))
     return unfit("too large without compression");
   settle_ttls(response, records, kept);
   base::store_u16(&kept.wire[0], 0);
@@ -150,15 +160,9 @@ AnswerFacts facts_of(const AnswerView& answer) {
     }
   }
   switch (answer.rcode) {
-    case Rcode::noerror:
-      facts.kind = answered ? AnswerKind::positive : AnswerKind::nodata;
-      break;
-    case Rcode::nxdomain:
-      facts.kind = AnswerKind::nxdomain;
-      break;
-    default:
-      facts.kind = AnswerKind::failure;
-      break;
+    case Rcode::noerror: facts.kind = answered ? AnswerKind::positive : AnswerKind::nodata; break;
+    case Rcode::nxdomain: facts.kind = AnswerKind::nxdomain; break;
+    default: facts.kind = AnswerKind::failure; break;
   }
   return facts;
 }

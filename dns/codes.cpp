@@ -104,18 +104,10 @@ std::optional<std::uint16_t> number_behind(std::string_view prefix, std::string_
 
 }  // namespace
 
-std::string to_text(Rcode rcode) {
-  return name_or_number(rcode_names, rcode, "RCODE");
-}
-std::string to_text(Opcode opcode) {
-  return name_or_number(opcode_names, opcode, "OPCODE");
-}
-std::string to_text(RrClass klass) {
-  return name_or_number(class_names, klass, "CLASS");
-}
-std::string to_text(Ede code) {
-  return name_or_number(ede_names, code, "EDE ");
-}
+std::string to_text(Rcode rcode) { return name_or_number(rcode_names, rcode, "RCODE"); }
+std::string to_text(Opcode opcode) { return name_or_number(opcode_names, opcode, "OPCODE"); }
+std::string to_text(RrClass klass) { return name_or_number(class_names, klass, "CLASS"); }
+std::string to_text(Ede code) { return name_or_number(ede_names, code, "EDE "); }
 
 std::string to_text(RrType type) {
   const TypeRow* row = row_of(type);

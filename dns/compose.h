@@ -20,7 +20,7 @@ struct OutgoingOptions {
   std::uint16_t udp_size = 1232;
   std::uint16_t padding_block = 0;  ///< 128 on encrypted transports (RFC 8467 §4.1), 0 elsewhere
   bool keepalive = false;  ///< ask for the idle timeout, over streams only (RFC 7828 §3.2.1)
-  base::Bytes cookie{};     ///< empty, 8 octets, or client and server cookie
+  base::Bytes cookie{};    ///< empty, 8 octets, or client and server cookie
 };
 
 /// Writes the query (RD set, one question, OPT) and gives its size; 0 when `out` is too small (512

@@ -21,18 +21,12 @@ bool read_query_options(base::Bytes rdata, Edns& edns) {
         if (!query_subnet_is_sound(data)) return false;
         edns.subnet = true;
         break;
-      case EdnsOption::padding:
-        edns.padding = true;
-        break;
+      case EdnsOption::padding: edns.padding = true; break;
       case EdnsOption::tcp_keepalive:
         edns.keepalive = edns.keepalive || data.empty();
         break;  // RFC 7828 §3.2.1
-      case EdnsOption::nsid:
-        edns.nsid = true;
-        break;
-      default:
-        ++edns.unknown_options;
-        break;
+      case EdnsOption::nsid: edns.nsid = true; break;
+      default: ++edns.unknown_options; break;
     }
   }
   return options.ok();

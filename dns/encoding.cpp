@@ -27,9 +27,7 @@ std::string digits_of(base::Bytes octets, unsigned bits, std::string_view alphab
 
 }  // namespace
 
-std::string to_hex(base::Bytes octets) {
-  return digits_of(octets, 4, "0123456789abcdef");
-}
+std::string to_hex(base::Bytes octets) { return digits_of(octets, 4, "0123456789abcdef"); }
 
 std::string to_base32hex(base::Bytes octets) {
   return digits_of(octets, 5, "0123456789abcdefghijklmnopqrstuv");
@@ -62,8 +60,6 @@ std::string escaped(base::Bytes octets) {
   return text;
 }
 
-std::string quoted(base::Bytes octets) {
-  return '"' + escaped(octets) + '"';
-}
+std::string quoted(base::Bytes octets) { return '"' + escaped(octets) + '"'; }
 
 }  // namespace dns

@@ -178,16 +178,12 @@ std::size_t fit_empty(const Request& request, Rcode rcode, const FitOptions& opt
 
 Rcode rcode_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::format_error:
-      return Rcode::formerr;
-    case Verdict::not_implemented:
-      return Rcode::notimp;
-    case Verdict::bad_version:
-      return Rcode::badvers;
+    case Verdict::format_error: return Rcode::formerr;
+    case Verdict::not_implemented: return Rcode::notimp;
+    case Verdict::bad_version: return Rcode::badvers;
     case Verdict::accept:
     case Verdict::drop:
-    case Verdict::cookie_only:
-      break;
+    case Verdict::cookie_only: break;
   }
   return Rcode::noerror;
 }

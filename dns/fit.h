@@ -24,14 +24,14 @@ struct FitOptions {
   std::size_t size_limit =
       message_size_max;   ///< the transport's; over UDP already min(client's, ours)
   std::uint32_t age = 0;  ///< seconds to take from every TTL (never below 0)
-  std::optional<std::uint32_t> fixed_ttl{}; ///< stale: every TTL becomes this (RFC 8767 §4)
+  std::optional<std::uint32_t> fixed_ttl{};  ///< stale: every TTL becomes this (RFC 8767 §4)
   bool truncate = false;  ///< header, question and OPT only, with TC set: "ask again over TCP"
   std::uint16_t our_udp_size = 1232;  ///< advertised in our OPT
   std::uint16_t padding_block =
       0;  ///< 0 off; 468 on encrypted transports when the query was padded
-  std::optional<std::uint16_t> keepalive{}; ///< units of 100 ms, TCP and DoT only
+  std::optional<std::uint16_t> keepalive{};  ///< units of 100 ms, TCP and DoT only
   const std::array<std::uint8_t, 16>* server_cookie = nullptr;  ///< sent behind the client's cookie
-  std::optional<EdeNote> ede{};                                  ///< instead of the answer's own
+  std::optional<EdeNote> ede{};                                 ///< instead of the answer's own
 };
 
 /// Writes the answer for `request` into `out` and gives its size; never more than

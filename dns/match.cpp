@@ -24,10 +24,8 @@ bool may_lack_question(std::uint16_t flags) {
     case Rcode::formerr:
     case Rcode::servfail:
     case Rcode::notimp:
-    case Rcode::refused:
-      return true;
-    default:
-      return false;
+    case Rcode::refused: return true;
+    default: return false;
   }
 }
 

@@ -41,9 +41,7 @@ bool is_bare(std::uint8_t octet) {
          octet != ';' && octet != '(' && octet != ')' && octet != '@' && octet != '$';
 }
 
-bool is_digit(char letter) {
-  return letter >= '0' && letter <= '9';
-}
+bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
 
 /// One octet of a label, escapes undone (RFC 1035 §5.1), taken from the front of `text`.
 std::optional<std::uint8_t> take_octet(std::string_view& text) {

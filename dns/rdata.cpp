@@ -161,17 +161,13 @@ bool FieldReader::measure(Field field, std::size_t& size) const {
   };
   switch (field) {
     using enum Field;
-    case u8:
-      return fixed(1);
+    case u8: return fixed(1);
     case u16:
-    case type:
-      return fixed(2);
+    case type: return fixed(2);
     case u32:
     case time:
-    case address4:
-      return fixed(4);
-    case address6:
-      return fixed(16);
+    case address4: return fixed(4);
+    case address6: return fixed(16);
     case name: {
       const std::size_t behind =
           row_.checked ? skip_name(message_, offset_) : skip_plain_name(message_, offset_);
@@ -181,20 +177,15 @@ bool FieldReader::measure(Field field, std::size_t& size) const {
     case string:
     case tag:
     case sized_hex:
-    case sized_base32:
-      return measure_sized(rest, size);
-    case strings:
-      return measure_strings(rest, size);
-    case type_bitmap:
-      return fixed(rest.size()) && bitmap_is_sound(rest);
-    case svc_params:
-      return fixed(rest.size()) && params_are_sound(rest);
+    case sized_base32: return measure_sized(rest, size);
+    case strings: return measure_strings(rest, size);
+    case type_bitmap: return fixed(rest.size()) && bitmap_is_sound(rest);
+    case svc_params: return fixed(rest.size()) && params_are_sound(rest);
     case quoted_rest:
     case hex_rest:
     case base64_rest:
     case opaque_rest:
-    case end:
-      return fixed(rest.size());
+    case end: return fixed(rest.size());
   }
   return false;
 }

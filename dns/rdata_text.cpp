@@ -47,44 +47,26 @@ std::string field_to_text(base::Bytes message, Field field, std::size_t offset, 
   const base::Bytes data = message.subspan(offset, size);
   switch (field) {
     using enum Field;
-    case u8:
-      return std::to_string(data[0]);
-    case u16:
-      return std::to_string(base::load_u16(data.data()));
-    case u32:
-      return std::to_string(base::load_u32(data.data()));
+    case u8: return std::to_string(data[0]);
+    case u16: return std::to_string(base::load_u16(data.data()));
+    case u32: return std::to_string(base::load_u32(data.data()));
     case address4:
-    case address6:
-      return address_to_text(data);
-    case name:
-      return name_to_text(message, offset);
-    case type:
-      return to_text(RrType{base::load_u16(data.data())});
-    case time:
-      return time_to_text(base::load_u32(data.data()));
-    case string:
-      return quoted(data.subspan(1));
-    case strings:
-      return strings_to_text(data);
-    case quoted_rest:
-      return quoted(data);
-    case tag:
-      return escaped(data.subspan(1));
-    case hex_rest:
-      return to_hex(data);
-    case base64_rest:
-      return to_base64(data);
-    case sized_hex:
-      return size == 1 ? std::string{"-"} : to_hex(data.subspan(1));
-    case sized_base32:
-      return to_base32hex(data.subspan(1));
-    case type_bitmap:
-      return bitmap_to_text(data);
-    case svc_params:
-      return svc_params_to_text(data);
+    case address6: return address_to_text(data);
+    case name: return name_to_text(message, offset);
+    case type: return to_text(RrType{base::load_u16(data.data())});
+    case time: return time_to_text(base::load_u32(data.data()));
+    case string: return quoted(data.subspan(1));
+    case strings: return strings_to_text(data);
+    case quoted_rest: return quoted(data);
+    case tag: return escaped(data.subspan(1));
+    case hex_rest: return to_hex(data);
+    case base64_rest: return to_base64(data);
+    case sized_hex: return size == 1 ? std::string{"-"} : to_hex(data.subspan(1));
+    case sized_base32: return to_base32hex(data.subspan(1));
+    case type_bitmap: return bitmap_to_text(data);
+    case svc_params: return svc_params_to_text(data);
     case opaque_rest:
-    case end:
-      break;
+    case end: break;
   }
   return {};
 }

@@ -61,12 +61,8 @@ std::optional<std::string> nothing(base::Bytes value) {
   return std::string{};
 }
 
-std::optional<std::string> base64(base::Bytes value) {
-  return '"' + to_base64(value) + '"';
-}
-std::optional<std::string> text(base::Bytes value) {
-  return quoted(value);
-}
+std::optional<std::string> base64(base::Bytes value) { return '"' + to_base64(value) + '"'; }
+std::optional<std::string> text(base::Bytes value) { return quoted(value); }
 
 /// Names with a length octet each; commas and backslashes in them are escaped twice (RFC 9460
 /// appendix A.1).

@@ -38,21 +38,16 @@ std::string subnet_to_text(base::Bytes data) {
 
 std::string option_to_text(EdnsOption code, base::Bytes data) {
   switch (code) {
-    case EdnsOption::nsid:
-      return std::format("; NSID: {} ({})", to_hex(data), quoted(data));
-    case EdnsOption::client_subnet:
-      return "; CLIENT-SUBNET: " + subnet_to_text(data);
-    case EdnsOption::cookie:
-      return "; COOKIE: " + to_hex(data);
+    case EdnsOption::nsid: return std::format("; NSID: {} ({})", to_hex(data), quoted(data));
+    case EdnsOption::client_subnet: return "; CLIENT-SUBNET: " + subnet_to_text(data);
+    case EdnsOption::cookie: return "; COOKIE: " + to_hex(data);
     case EdnsOption::tcp_keepalive:
       if (data.empty()) return "; TCP KEEPALIVE";
       if (data.size() != 2) break;
       return std::format("; TCP KEEPALIVE: {}.{} s", base::load_u16(data.data()) / 10,
                          base::load_u16(data.data()) % 10);
-    case EdnsOption::padding:
-      return std::format("; PADDING: {} octets", data.size());
-    case EdnsOption::ede:
-      return "; EDE: " + ede_to_text(data);
+    case EdnsOption::padding: return std::format("; PADDING: {} octets", data.size());
+    case EdnsOption::ede: return "; EDE: " + ede_to_text(data);
   }
   return std::format("; OPT={}: {}", std::to_underlying(code), to_hex(data));
 }

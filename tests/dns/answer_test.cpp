@@ -235,6 +235,26 @@ TEST(Rfc8945_5_4, TransactionSignatureStaysBehind) {
   EXPECT_EQ(kept->wire, keep_answer(address())->wire);
 }
 
+TEST(Rfc1035_4_1_4, NamesMadeOfATtlAreWrittenOut) {
+  auto wire = response().record(Section::answer, pointer(12), RrType::txt, 0x01610000, {0});
+  const std::size_t ttl = wire.size() - 7;  // reads as the name "a."
+  wire.record(Section::answer, pointer(ttl), RrType::cname, 300, pointer(ttl));
+  auto kept = keep_answer(wire);
+  ASSERT_TRUE(kept);
+  clamp_ttls(*kept, 30, 30);
+  EXPECT_EQ(records_of(kept->wire)[1], (Plain{"a.", RrType::cname, 30, name("a")}));
+}
+
+TEST(Rfc1035_4_1_4, PointersToNamesOfAnyKnownTypeStay) {
+  auto wire = response().record(Section::answer, pointer(12), RrType::srv, 9,
+                                join({Octets(6, 0), name("host.net")}));
+  wire.record(Section::additional, pointer(wire.size() - 10), RrType::a, 9, Octets(4, 1));
+  wire.record(Section::additional, pointer(wire.size() - 16 - 5), RrType::a, 9, Octets(4, 1));
+  const auto kept = keep_answer(wire);
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->wire.size(), wire.size());
+}
+
 TEST(KeepAnswer, LetterCaseOfTheNextClientReachesPointers) {
   const auto kept = keep_answer(address());
   Request request;
