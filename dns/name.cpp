@@ -79,11 +79,13 @@ std::size_t skip_name(base::Bytes message, std::size_t offset) {
 }
 
 std::size_t skip_plain_name(base::Bytes message, std::size_t offset) {
-  for (std::size_t at = offset; at < message.size(); at += std::size_t{1} + message[at]) {
-    if (message[at] > label_size_max || at - offset >= name_size_max) return 0;
-    if (message[at] == 0) return at + 1;
+  const std::uint8_t* const octets = message.data();  // fit() passes here for every answer
+  std::size_t at = offset;
+  while (at < message.size() && octets[at] != 0) {
+    if (octets[at] > label_size_max) return 0;
+    at += std::size_t{1} + octets[at];
   }
-  return 0;
+  return at < message.size() && at - offset < name_size_max ? at + 1 : 0;
 }
 
 std::size_t NameView::label_count() const {

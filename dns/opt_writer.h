@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,13 +31,13 @@ struct OptHeader {
 
 /// Always version 0.
 inline void write_opt_header(base::Writer& writer, const OptHeader& opt) {
-  writer.u8(0);
-  writer.u16(static_cast<std::uint16_t>(RrType::opt));
-  writer.u16(opt.udp_size);
-  writer.u8(opt.extended_rcode);
-  writer.u8(0);
-  writer.u16(opt.dnssec_ok ? 0x8000 : 0);
-  writer.u16(static_cast<std::uint16_t>(opt.rdata_size));
+  std::array<std::uint8_t, opt_size_least> octets{};  // the root as owner, version 0
+  base::store_u16(&octets[1], static_cast<std::uint16_t>(RrType::opt));
+  base::store_u16(&octets[3], opt.udp_size);
+  octets[5] = opt.extended_rcode;
+  octets[7] = opt.dnssec_ok ? 0x80 : 0;
+  base::store_u16(&octets[9], static_cast<std::uint16_t>(opt.rdata_size));
+  writer.bytes(octets);
 }
 
 inline void write_option_header(base::Writer& writer, EdnsOption code, std::size_t size) {

@@ -17,16 +17,17 @@ struct Counts {
 /// Reads a question at `offset`; gives the offset behind it, 0 when it is malformed. A first
 /// question cannot be compressed: nothing stands before it.
 std::size_t read_question(base::Bytes wire, std::size_t offset, Question& question) {
+  const std::uint8_t* const octets =
+      wire.data();  // every packet passes here: one bound per label is enough
   std::size_t at = offset;
-  while (at < wire.size() && wire[at] != 0) {
-    if (wire[at] > label_size_max) return 0;
-    at += std::size_t{1} + wire[at];
-    if (at - offset >= name_size_max) return 0;
+  while (at < wire.size() && octets[at] != 0) {
+    if (octets[at] > label_size_max) return 0;
+    at += std::size_t{1} + octets[at];
   }
-  if (at >= wire.size() || wire.size() - at < 5) return 0;
+  if (wire.size() < at + 5 || at - offset >= name_size_max) return 0;
   question.name.assign(NameView{wire.subspan(offset, at + 1 - offset)});
-  question.type = RrType{base::load_u16(&wire[at + 1])};
-  question.klass = RrClass{base::load_u16(&wire[at + 3])};
+  question.type = RrType{base::load_u16(octets + at + 1)};
+  question.klass = RrClass{base::load_u16(octets + at + 3)};
   return at + 5;
 }
 
