@@ -16,13 +16,11 @@ constexpr std::size_t line_most = 100;
 
 constexpr std::string_view introduction =
     "Sallyport's configuration: every key, with what it is when it is not given. To change one, "
-    "take the `#` in front of it away; a "
-    "file needs to hold nothing but what differs.\n"
-    "Durations and sizes are texts with a unit: \"250ms\", \"30s\", \"5m\", \"12h\", \"1d\"; \"512 "
-    "KiB\", \"64 MiB\", \"1 GiB\". Relative paths begin "
-    "at this file's directory.\n"
-    "`sallyport check FILE` tells all mistakes at once. After a change, `sallyport reload` takes "
-    "over what is not marked \"needs a restart\".";
+    "take the `#` in front of it away; a file needs to hold nothing but what differs.\nDurations "
+    "and sizes are texts with a unit: \"250ms\", \"30s\", \"5m\", \"12h\", \"1d\"; \"512 KiB\", "
+    "\"64 MiB\", \"1 GiB\". Relative paths begin at this file's directory.\n`sallyport check FILE` "
+    "tells all mistakes at once. After a change, `sallyport reload` takes over what is not marked "
+    "\"needs a restart\".";
 
 /// Comment lines of at most 100 columns; what stands between backquotes stays on one line.
 void comment(std::string& out, std::string_view text) {

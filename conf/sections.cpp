@@ -17,37 +17,33 @@ constexpr std::string_view chain_mark = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view key_mark = "PRIVATE KEY-----";
 
 Table<Server> server() {
-  return {.name = "server",
-          .help = "Where Sallyport listens, under which name, and who may ask.",
-          .rows =
-              {
-                  row("name", &Server::name, host_name(), at_reload,
-                      "The name by which clients know this server. It stands in the certificate "
-                      "that Sallyport makes when you bring none, and "
-                      "it switches the encrypted listeners on at the usual addresses when `listen` "
-                      "is not given."),
-                  row("listen", &Server::listen, listen_addresses(), at_restart,
-                      "Where to listen, the transport as scheme: udp (port 53), tcp (53), tls "
-                      "(853, DNS over TLS). All addresses of the machine are "
-                      "0.0.0.0 and [::]. Usual is plain DNS on the loopback addresses, with a "
-                      "`name` DNS over TLS as well."),
-                  row("allow", &Server::allow, prefixes(), at_reload,
-                      "Who may ask; all others are refused. Usual are this machine and private "
-                      "networks, for an open resolver is soon a weapon "
-                      "in other people's hands."),
-                  row("workers", &Server::workers, count(Server::workers_bounds), at_restart,
-                      "Threads that answer; 0 is one for each core."),
-                  row("state_directory", &Server::state_directory, directory(), at_restart,
-                      "Where what Sallyport makes is kept: its certificate authority and keys. "
-                      "Empty is $STATE_DIRECTORY if systemd gives one, "
-                      "/var/lib/sallyport for root, else $XDG_STATE_HOME/sallyport or "
-                      "~/.local/state/sallyport."),
-                  row("forward_special_names", &Server::forward_special_names, names(), at_reload,
-                      "Special-use domains (RFC 6761) that are answered here and do not travel on, "
-                      "unless they are listed: \"test.\", say, when an "
-                      "upstream serves it."),
-              },
-          .check = {}};
+  return {
+      .name = "server",
+      .help = "Where Sallyport listens, under which name, and who may ask.",
+      .rows =
+          {
+              row("name", &Server::name, host_name(), at_reload,
+                  "The name by which clients know this server. It stands in the certificate that "
+                  "Sallyport makes when you bring none, and it switches the encrypted listeners on "
+                  "at the usual addresses when `listen` is not given."),
+              row("listen", &Server::listen, listen_addresses(), at_restart,
+                  "Where to listen, the transport as scheme: udp (port 53), tcp (53), tls (853, "
+                  "DNS over TLS). All addresses of the machine are 0.0.0.0 and [::]. Usual is "
+                  "plain DNS on the loopback addresses, with a `name` DNS over TLS as well."),
+              row("allow", &Server::allow, prefixes(), at_reload,
+                  "Who may ask; all others are refused. Usual are this machine and private "
+                  "networks, for an open resolver is soon a weapon in other people's hands."),
+              row("workers", &Server::workers, count(Server::workers_bounds), at_restart,
+                  "Threads that answer; 0 is one for each core."),
+              row("state_directory", &Server::state_directory, directory(), at_restart,
+                  "Where what Sallyport makes is kept: its certificate authority and keys. Empty "
+                  "is $STATE_DIRECTORY if systemd gives one, /var/lib/sallyport for root, else "
+                  "$XDG_STATE_HOME/sallyport or ~/.local/state/sallyport."),
+              row("forward_special_names", &Server::forward_special_names, names(), at_reload,
+                  "Special-use domains (RFC 6761) that are answered here and do not travel on, "
+                  "unless they are listed: \"test.\", say, when an upstream serves it."),
+          },
+      .check = {}};
 }
 
 /// What makes sense over some transports only; said where it is written.
@@ -112,56 +108,62 @@ Row<Upstream> url_row() {
           .applies = at_reload,
           .help =
               "The upstream's address, the transport as scheme. The name behind # is verified "
-              "against the certificate; without one, "
-              "the address itself must stand in it.",
+              "against the certificate; without one, the address itself must stand in it.",
           .placeholder = "\"tls://9.9.9.9#dns.quad9.net\""};
 }
 
 Table<Upstream> upstream() {
-  return {.name = "upstream",
-          .help =
-              "The resolvers that are asked, in this order; the next one when one fails. Usual are "
-              "Quad9 and Cloudflare over TLS, each by "
-              "address and verified name. To name your own, write one [[upstream]] for each; then "
-              "only yours are asked.",
-          .rows =
-              {
-                  url_row(),
-                  row("timeout", &Upstream::timeout, duration(Upstream::timeout_bounds), at_reload,
-                      "How long one try may take before the next upstream is tried; "
-                      "`query_timeout` stands above it."),
-                  row("links", &Upstream::links, count(Upstream::links_bounds), at_reload,
-                      "The most TCP or TLS connections to this upstream at a time."),
-                  row("queries_per_link", &Upstream::queries_per_link,
-                      count(Upstream::queries_per_link_bounds), at_reload,
-                      "The most queries that wait on one connection at a time; lower it for a "
-                      "server that answers one after the other."),
-                  row("idle_timeout", &Upstream::idle_timeout,
-                      duration(Upstream::idle_timeout_bounds), at_reload,
-                      "How long an unused connection is kept; servers close theirs after some "
-                      "seconds (RFC 7766 §6.2.3)."),
-                  row("pins", &Upstream::pins, pins(), at_reload,
-                      "Public keys, one of which the server must have (RFC 7858 §4.2), instead of "
-                      "a name that authorities vouch for. Take one from "
-                      "`openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl "
-                      "dgst -sha256 -binary | base64`."),
-                  row("ca_file", &Upstream::ca_file, readable_file("a certificate", chain_mark),
-                      at_reload, "Authorities to trust for this upstream instead of the system's."),
-                  row("case_randomisation", &Upstream::case_randomisation, flag(), at_reload,
-                      "Over UDP, ask in random letter case and expect the same back: forged "
-                      "answers must guess it, too. Switch it off for a server "
-                      "that does not keep the case."),
-              },
-          .check = check_upstream};
+  return {
+      .name = "upstream",
+      .help =
+          "The resolvers that are asked, in this order; the next one when one fails. Usual are "
+          "Quad9 and Cloudflare over TLS, each by address and verified name. To name your own, "
+          "write one [[upstream]] for each; then only yours are asked.",
+      .rows =
+          {
+              url_row(),
+              row("timeout", &Upstream::timeout, duration(Upstream::timeout_bounds), at_reload,
+                  "How long one try may take before the next upstream is tried; `query_timeout` "
+                  "stands above it."),
+              row("links", &Upstream::links, count(Upstream::links_bounds), at_reload,
+                  "The most TCP or TLS connections to this upstream at a time."),
+              row("queries_per_link", &Upstream::queries_per_link,
+                  count(Upstream::queries_per_link_bounds), at_reload,
+                  "The most queries that wait on one connection at a time; lower it for a server "
+                  "that answers one after the other."),
+              row("idle_timeout", &Upstream::idle_timeout, duration(Upstream::idle_timeout_bounds),
+                  at_reload,
+                  "How long an unused connection is kept; servers close theirs after some seconds "
+                  "(RFC 7766 §6.2.3)."),
+              row("pins", &Upstream::pins, pins(), at_reload,
+                  "Public keys, one of which the server must have (RFC 7858 §4.2), instead of a "
+                  "name that authorities vouch for. Take one from `openssl x509 -pubkey -noout | "
+                  "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`."),
+              row("ca_file", &Upstream::ca_file, readable_file("a certificate", chain_mark),
+                  at_reload, "Authorities to trust for this upstream instead of the system's."),
+              row("case_randomisation", &Upstream::case_randomisation, flag(), at_reload,
+                  "Over UDP, ask in random letter case and expect the same back: forged answers "
+                  "must guess it, too. Switch it off for a server that does not keep the case."),
+          },
+      .check = check_upstream};
+}
+
+/// Reading takes an empty text for none, which is no certificate.
+void check_certificate(const Node& table, const Certificate& /*files*/, Reading& reading) {
+  for (const std::string_view key : {"chain_file", "key_file"}) {
+    const Member* member = table.find(key);
+    if (member == nullptr || member->value.kind != Node::Kind::text || !member->value.text.empty())
+      continue;
+    reading.complain(member->value.place, std::format("`{}` names no file", key));
+  }
 }
 
 Table<Certificate> certificate() {
   return {.name = "certificate",
           .help =
               "Your own certificates for the encrypted listeners, chosen by the name that the "
-              "client asks for; the first is for clients "
-              "that name none. Changed files are noticed. Without any, Sallyport makes an "
-              "authority and a certificate of its own.",
+              "client asks for; the first is for clients that name none. Changed files are "
+              "noticed. Without any, Sallyport makes an authority and a certificate of its own.",
           .rows =
               {
                   row("chain_file", &Certificate::chain_file,
@@ -173,16 +175,7 @@ Table<Certificate> certificate() {
                       at_reload, "PEM: the certificate's private key, without a passphrase.",
                       "\"/etc/letsencrypt/live/dns.example.org/privkey.pem\""),
               },
-          .check = [](const Node& table, const Certificate& files, Reading& reading) {
-            for (const std::string_view key : {"chain_file", "key_file"}) {
-              const Member* member = table.find(key);
-              const bool empty = member != nullptr && member->value.kind == Node::Kind::text &&
-                                 member->value.text.empty();
-              if (empty)
-                reading.complain(member->value.place, std::format("`{}` names no file", key));
-            }
-            static_cast<void>(files);
-          }};
+          .check = check_certificate};
 }
 
 Table<Cache> cache() {
@@ -255,8 +248,7 @@ Table<Limits> limits() {
                   "answer is SERVFAIL at once."),
               row("udp_size", &Limits::udp_size, count(Limits::udp_size_bounds), at_reload,
                   "Octets of the largest answer over UDP; what is larger is asked again over TCP. "
-                  "Above 1232, answers may be lost in fragments "
-                  "(RFC 9715)."),
+                  "Above 1232, answers may be lost in fragments (RFC 9715)."),
           },
       .check = [](const Node& table, const Limits& values, Reading& reading) {
         const Member* member = table.find("sessions_per_client");
@@ -280,9 +272,8 @@ Table<Tls> tls() {
                   row("ticket_rotation", &Tls::ticket_rotation,
                       whole_seconds(Tls::ticket_rotation_bounds), at_reload,
                       "How often the key changes under which clients resume sessions; one works "
-                      "twice as long, at most seven days "
-                      "(RFC 8446 §4.6.1). Whoever steals one can read resumed sessions of that "
-                      "time that lack forward secrecy."),
+                      "twice as long, at most seven days (RFC 8446 §4.6.1). Whoever steals one can "
+                      "read resumed sessions of that time that lack forward secrecy."),
               },
           .check = {}};
 }
