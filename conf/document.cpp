@@ -256,8 +256,8 @@ std::string_view to_text(Node::Kind kind) {
 
 std::expected<Node, Complaints> parse_document(std::string_view text, const Source& source) {
   if (text.size() > document_size_most) {
-    return std::unexpected(
-        Complaints{source.complaint({}, "the file is larger than 1 MiB", "is it the right file?")});
+    return std::unexpected(Complaints{
+        source.complaint({}, "the file is larger than 256 KiB", "is it the right file?")});
   }
   if (const auto line = DepthScan{text}.too_deep()) {
     return std::unexpected(

@@ -39,7 +39,7 @@ struct Member {
 /// "a list", "a number": for sentences.
 std::string_view to_text(Node::Kind kind);
 
-inline constexpr std::size_t document_size_most = 1024 * 1024;  ///< octets
+inline constexpr std::size_t document_size_most = std::size_t{256} * 1024;  ///< octets
 inline constexpr std::size_t document_depth_most = 32;  ///< brackets inside brackets, dots in a key
 
 /// Every syntax error in one run. The root is a table.

@@ -149,7 +149,7 @@ TEST(Check, ComplaintsAreBounded) {
   EXPECT_EQ(loaded.error().size(), complaints_most);
   EXPECT_TRUE(check_text(loaded).ends_with("\nat least 50 problems\n"));
   EXPECT_EQ(load_text(std::string(document_size_most + 1, '#'), "x", ".").error().front().message,
-            "the file is larger than 1 MiB");
+            "the file is larger than 256 KiB");
 }
 
 }  // namespace

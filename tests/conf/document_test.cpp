@@ -73,7 +73,7 @@ TEST(Document, BracketsAndDotsInTextsAndCommentsDoNotCount) {
 }
 
 TEST(Document, WhatIsTooLargeIsRefused) {
-  EXPECT_EQ(refusal(std::string(document_size_most + 1, '\n')), "the file is larger than 1 MiB");
+  EXPECT_EQ(refusal(std::string(document_size_most + 1, '\n')), "the file is larger than 256 KiB");
   EXPECT_EQ(refusal(std::string(document_size_most, '\n')), "none");
 }
 
