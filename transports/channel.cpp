@@ -85,6 +85,12 @@ Channel::Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer)
   SSL_set_bio(tls_.get(), bio, bio);
 }
 
+/// OpenSSL makes the session of a connection that ends without close_notify useless for resumption, which
+/// TLS does not ask for (RFC 8446 §6.1), and DNS clients close as they like.
+Channel::~Channel() {
+  if (tls_ && !broken_) SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 ChannelResult Channel::handshake() {
   if (!tls_) return {};
   if (broken_) return {ChannelStatus::failed};

@@ -49,6 +49,7 @@ class Channel {
   explicit Channel(int descriptor) : descriptor_(descriptor) {}
   /// Over TLS; `tls` has its role and settings from certs/tls_context.h. `buffer` is the worker's.
   Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer);
+  ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 

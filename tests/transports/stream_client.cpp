@@ -29,6 +29,8 @@ StreamClient::StreamClient(const base::Endpoint& server, std::optional<TlsWish> 
 }
 
 StreamClient::~StreamClient() {
+  // Or OpenSSL would make the session useless for resumption.
+  if (tls_ && connected_) SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   tls_.reset();
   if (descriptor_ >= 0) ::close(descriptor_);
 }

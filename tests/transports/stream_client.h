@@ -15,10 +15,10 @@
 namespace transports::test {
 
 struct TlsWish {
-  std::string server_name;
-  std::string alpn;                     ///< in wire format
-  std::string groups;
-  std::string authority_file;           ///< given: verified, by `server_name`
+  std::string server_name{};
+  std::string alpn{};                   ///< in wire format
+  std::string groups{};
+  std::string authority_file{};          ///< given: verified, by `server_name`
   int most_version = 0;
   SSL_SESSION* session = nullptr;
 };
