@@ -65,7 +65,7 @@ ExitCode cache_flush(const CacheFlushOptions& options, Streams streams) {
   if (options.json) {
     streams.out << reply->body << '\n';
   } else {
-    streams.out << std::format("{} entries forgotten\n",
+    streams.out << std::format("forgotten: {}\n",
                                json::parse(reply->body).at("flushed").to_number<std::uint64_t>());
   }
   return ExitCode::ok;

@@ -6,10 +6,10 @@
 #include <string>
 #include <utility>
 
-#include "base/utf8.h"
 #include "dns/codes.h"
 #include "dns/message.h"
 #include "dns/text.h"
+#include "gateway/cli/printable.h"
 
 namespace gateway::cli {
 namespace {
@@ -45,18 +45,6 @@ json::object record_of(base::Bytes message, const dns::Record& record) {
           {"class", to_text(record.klass)},
           {"type", to_text(record.type)},
           {"data", dns::rdata_to_text(message, record)}};
-}
-
-/// What the other side wrote, without what could not be shown (RFC 8914 §2: it is for people).
-std::string printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const base::Utf8 front = base::utf8_front(text);
-    out += front.valid && base::is_printable(front.value) ? text.substr(0, front.size)
-                                                          : "\xef\xbf\xbd";
-    text.remove_prefix(front.size);
-  }
-  return out;
 }
 
 json::object ede_of(base::Bytes data) {

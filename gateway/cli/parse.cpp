@@ -10,7 +10,8 @@ namespace gateway::cli {
 namespace {
 
 constexpr const char* config_help =
-    "configuration file (default: /etc/sallyport/sallyport.toml if it is there)";
+    "configuration file (default: /etc/sallyport/sallyport.toml,\n"
+    "if it is there)";
 
 /// "500ms", "2s", or seconds alone.
 std::string read_duration(const std::string& text, std::chrono::milliseconds& out) {
@@ -66,9 +67,8 @@ void add_run(CLI::App& app, Verbs& verbs) {
                             "log lines as JSON");
   CLI::Option* config = verb.add_option("--config", options.config, config_help)->type_name("FILE");
   verb.add_flag("--demo", options.demo,
-                "run on unprivileged loopback ports against a demonstration upstream inside this "
-                "program; no network, "
-                "nothing is kept")
+                "run on unprivileged loopback ports against a demonstration\n"
+                "upstream inside this program; no network, nothing is kept")
       ->excludes(config);
   describe(
       verb,
@@ -99,9 +99,8 @@ void add_query(CLI::App& app, Verbs& verbs) {
   CLI::App& verb = add_verb(app, "query", "Ask a server over any transport, and show what happened",
                             options.json, "one JSON object for each answer");
   verb.add_option("WORDS", options.words,
-                  "@URL of each server to ask (udp://, tcp://, tls://ADDRESS#NAME; default: the "
-                  "gateway here), the name, "
-                  "and the type (default: A)")
+                  "@URL of each server to ask (udp://, tcp://, tls://ADDRESS#NAME;\n"
+                  "default: the gateway here), the name, the type (default: A)")
       ->type_name("[@URL...] NAME [TYPE]")
       ->required();
   verb.add_flag("--dnssec", options.dnssec, "ask for signatures (DO)");
@@ -136,7 +135,7 @@ void add_query(CLI::App& app, Verbs& verbs) {
                   "the name that the certificate must have, as #NAME in the URL")
       ->type_name("NAME");
   verb.add_flag("--short", options.short_form, "the answer's data alone");
-  verb.add_option("--repeat", options.repeat, "ask so many times (TLS sessions are resumed)")
+  verb.add_option("--repeat", options.repeat, "ask so many times, over a new connection each")
       ->type_name("N")
       ->check(CLI::Range(1, 10'000));
   verb.add_option("--config", options.config, "where to read the address of the gateway here")
@@ -241,9 +240,7 @@ std::expected<Command, ExitCode> parse(int argument_count, const char* const* ar
   try {
     app.parse(argument_count, arguments);
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* asked = &app;
-    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-    out << asked->help(asked == &app ? "" : deepest_verb(app));
+    out << app.help();  // of the verb that was reached
     return std::unexpected(ExitCode::ok);
   } catch (const CLI::ParseError& error) {
     complaints << "sallyport: " << error.what() << "\nsee: " << deepest_verb(app) << " --help\n";

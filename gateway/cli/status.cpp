@@ -19,7 +19,7 @@ std::uint64_t number_of(const json::value& object, std::string_view key) {
 }
 
 void print(const json::value& status, std::ostream& out) {
-  out << std::format("sallyport {} runs since {} (process {}, {} workers)\n",
+  out << std::format("sallyport {} runs since {} (process {}, workers {})\n",
                      text_of(status, "version"), text_of(status, "started"),
                      number_of(status, "process_id"), number_of(status, "workers"));
   out << std::format("configuration  {}\nstate          {}\n", text_of(status, "configuration"),
@@ -28,12 +28,12 @@ void print(const json::value& status, std::ostream& out) {
                      number_of(status, "sessions"));
   out << "\nlisteners\n";
   for (const json::value& listener : status.at("listeners").as_array()) {
-    out << std::format("  {:<40} {} queries\n", text_of(listener, "url"),
+    out << std::format("  {:<40} queries {}\n", text_of(listener, "url"),
                        number_of(listener, "queries"));
   }
   out << "\nupstreams\n";
   for (const json::value& upstream : status.at("upstreams").as_array()) {
-    out << std::format("  {:<40} {}, {} queries, {} errors, {} links\n", text_of(upstream, "url"),
+    out << std::format("  {:<40} {}, queries {}, errors {}, links {}\n", text_of(upstream, "url"),
                        upstream.at("usable").as_bool() ? "usable" : "passed over",
                        number_of(upstream, "queries"), number_of(upstream, "errors"),
                        number_of(upstream, "links_open"));

@@ -16,18 +16,20 @@ std::string line_of(const transports::Query& query, const transports::AnswerSumm
   const dns::Question& question = query.request.question;
   const std::string name = query.request.has_question ? question.name.to_text() : "-";
   const std::string_view transport = row_of(query.protocol).name;
-  const double milliseconds = std::chrono::duration<double, std::milli>(took).count();
   if (json) {
-    return boost::json::serialize(boost::json::object{{"name", name},
-                                                      {"type", to_text(question.type)},
-                                                      {"transport", transport},
-                                                      {"rcode", to_text(summary.rcode)},
-                                                      {"source", to_text(summary.source)},
-                                                      {"milliseconds", milliseconds}}) +
+    return boost::json::serialize(boost::json::object{
+               {"name", name},
+               {"type", to_text(question.type)},
+               {"transport", transport},
+               {"rcode", to_text(summary.rcode)},
+               {"source", to_text(summary.source)},
+               {"microseconds",
+                std::chrono::duration_cast<std::chrono::microseconds>(took).count()}}) +
            '\n';
   }
   return std::format("{:<28} {:<6} {:<4} {:<9} {:<9} {:.2f} ms\n", name, to_text(question.type),
-                     transport, to_text(summary.rcode), to_text(summary.source), milliseconds);
+                     transport, to_text(summary.rcode), to_text(summary.source),
+                     std::chrono::duration<double, std::milli>(took).count());
 }
 
 void QueryLines::answered(const transports::Query& query, const transports::AnswerSummary& summary,

@@ -29,7 +29,7 @@ TEST(QueryLine, IsAlsoJson) {
   EXPECT_EQ(
       line_of(query_for("www.demo.test."), from_cache, 1250us, true),
       R"({"name":"www.demo.test.","type":"AAAA","transport":"dot","rcode":"NXDOMAIN","source":"cache",)"
-      R"("milliseconds":1.25E0})"
+      R"("microseconds":1250})"
       "\n");
 }
 

@@ -1,0 +1,11 @@
+// Where sallyport begins.
+#include <csignal>
+#include <iostream>
+
+#include "gateway/cli/verbs.h"
+
+int main(int argument_count, char** arguments) {
+  // A client that has gone is an error of the write to it, not of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  return gateway::cli::command_line(argument_count, arguments, {std::cout, std::cerr});
+}
