@@ -39,11 +39,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(conf::row_of(upstream->protocol).encrypted == !upstream->tls_name.empty());
   }
   if (const auto listener = conf::read_listen_url(text)) require(listener->text == text);
-  if (const auto endpoint = conf::read_endpoint(text))
-    require(conf::read_endpoint(endpoint->to_text()) == endpoint);
-  if (const auto duration = conf::parse_duration(text))
-    require(conf::parse_duration(conf::duration_to_text(*duration)) == duration);
-  if (const auto octets = conf::parse_size(text))
-    require(conf::parse_size(conf::size_to_text(*octets)) == octets);
+  if (const auto endpoint = conf::read_endpoint(text)) {
+    require(conf::read_endpoint(endpoint->to_text()).value() == *endpoint);
+  }
+  if (const auto duration = conf::parse_duration(text)) {
+    require(conf::parse_duration(conf::duration_to_text(*duration)).value() == *duration);
+  }
+  if (const auto octets = conf::parse_size(text)) {
+    require(conf::parse_size(conf::size_to_text(*octets)).value() == *octets);
+  }
   return 0;
 }
