@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -603,6 +605,31 @@ TEST_P(Stream, CloseEndsEverythingAndLeaksNothing) {
   EXPECT_FALSE(exchange(*upstream, "q9.example"));
   loop_.run_until([&] { return server->connections_open() == 0; });
   EXPECT_EQ(open_descriptors(), before);
+}
+
+// As a hedge that lost is ended: by Asio's own cancellation, in the middle of the wait.
+TEST_P(Stream, ACancelledExchangeLeavesTheLinkAsItWas) {
+  const auto server = fake([](const Received& query) {
+    return number_of(query) == 0 ? send(answer_to(query), 100ms) : send(answer_to(query));
+  });
+  const auto upstream = make(settings(*server));
+  boost::asio::cancellation_signal cancel;
+  bool ended = false;
+  boost::asio::co_spawn(
+      loop_.loop(), upstream->exchange(ask_for("q0.example"), in(9s)),
+      boost::asio::bind_cancellation_slot(cancel.slot(),
+                                          [&ended](const std::exception_ptr& error, const Answer&) {
+                                            EXPECT_TRUE(error);
+                                            ended = true;
+                                          }));
+  loop_.run_until([&] { return server->count(GetParam()) == 1; });
+  cancel.emit(boost::asio::cancellation_type::terminal);
+  loop_.run_until([&ended] { return ended; });
+  // The late reply comes, and finds nobody.
+  loop_.run_until([late = base::Clock::now() + 150ms] { return base::Clock::now() > late; });
+  ASSERT_TRUE(exchange(*upstream, "q1.example"));
+  EXPECT_EQ(server->connections(), 1U);
+  EXPECT_EQ(loop_.total("sallyport_upstream_mismatched_replies_total"), 0);
 }
 
 TEST_P(Stream, DestroyedWithoutCloseLeaksNothing) {

@@ -157,8 +157,8 @@ std::uint16_t Link::free_id() {
 
 void Link::take_octets() {
   for (;;) {
-    const ChannelResult read = connection_.read(terms_->plain_octets.octets);
-    const base::Bytes arrived{terms_->plain_octets.octets.data(), read.octets};
+    const ChannelResult read = connection_.read(*terms_->octets);
+    const base::Bytes arrived = base::Bytes{*terms_->octets}.first(read.octets);
     const bool sound =
         frames_.take(arrived, [this](base::Bytes message) { return take_message(message); });
     if (closed()) return;
@@ -270,7 +270,7 @@ void Link::close(LinkEnd end, Failure why) {
   if (state_ == State::open) terms_->metrics.disconnected(end);
   state_ = State::closed;
   closed_at_ = base::Clock::now();
-  if (received_ == 0) barren_ = why;
+  if (received_ == 0 && (end == LinkEnd::error || end == LinkEnd::peer)) barren_ = why;
   connection_.close();
   writer_timer_.cancel();
   for (const auto& [id, waiting] : in_flight_) {

@@ -5,6 +5,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,7 +34,9 @@ struct LinkTerms {
   base::Log& log;
   UpstreamMetrics metrics;
   std::shared_ptr<certs::ClientContext> tls;  ///< empty for TCP
-  ReceiveBuffer plain_octets{};               ///< what a read gave, until it is cut into messages
+  /// What a read gave, until it is cut into messages.
+  using Octets = std::array<std::uint8_t, 16384>;
+  std::unique_ptr<Octets> octets;
 };
 
 /// One question on its way over a link. Lives in the asking coroutine, which sleeps on `woken` and
@@ -75,7 +78,8 @@ class Link {
   [[nodiscard]] bool idle() const { return live_ == 0; }
   [[nodiscard]] base::TimePoint dialed_at() const { return dialed_at_; }
   [[nodiscard]] base::TimePoint closed_at() const { return closed_at_; }
-  /// Why it never brought a reply, once closed; nothing when it did.
+  [[nodiscard]] bool fruitful() const { return received_ > 0; }
+  /// Why it failed without ever having brought a reply, once closed.
   [[nodiscard]] const std::optional<Failure>& barren() const { return barren_; }
 
   /// Gives the question an id that is not in flight and sends it with all others of this turn. Only

@@ -11,9 +11,9 @@ using std::chrono::milliseconds;
 LinkPool::LinkPool(const conf::Upstream& upstream, const UpstreamContext& context,
                    const UpstreamMetrics& metrics, EdnsHabit& edns,
                    std::shared_ptr<certs::ClientContext> tls)
-    : terms_(std::make_shared<LinkTerms>(upstream, context.executor, context.random,
-                                         context.receive_buffer, context.log, metrics,
-                                         std::move(tls))),
+    : terms_(std::make_shared<LinkTerms>(
+          upstream, context.executor, context.random, context.receive_buffer, context.log, metrics,
+          std::move(tls), std::make_unique_for_overwrite<LinkTerms::Octets>())),
       edns_(edns),
       under_way_(context.executor) {}
 
@@ -110,20 +110,21 @@ LinkPool::Picked LinkPool::dial() {
 
 void LinkPool::sweep() {
   for (const std::shared_ptr<Link>& link : links_) {
-    if (link->closed()) note_barren(*link);
+    if (link->fruitful()) note_fruitful();
+    if (link->closed() && link->barren()) note_barren(*link);
   }
   std::erase_if(links_, [](const auto& link) { return link->closed(); });
+}
+
+void LinkPool::note_fruitful() {
+  if (std::exchange(barren_in_a_row_, 0) > 1) {
+    terms_->log.info("upstream reached again", {{"upstream", terms_->upstream.url}});
+  }
 }
 
 /// An upstream that cannot be reached is dialled at growing distances, once a second at most;
 /// meanwhile questions fail at once with what was wrong.
 void LinkPool::note_barren(const Link& link) {
-  if (!link.barren()) {
-    if (barren_in_a_row_ > 1)
-      terms_->log.info("upstream reached again", {{"upstream", terms_->upstream.url}});
-    barren_in_a_row_ = 0;
-    return;
-  }
   const bool changed = barren_in_a_row_ == 0 || last_failure_.reason != link.barren()->reason;
   last_failure_ = *link.barren();
   // The first may have been bad luck: whoever waited on it is retried at once.

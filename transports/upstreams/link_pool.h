@@ -39,6 +39,7 @@ class LinkPool {
   Picked pick(base::TimePoint dialed_after);
   Picked dial();
   void sweep();
+  void note_fruitful();
   void note_barren(const Link& link);
   Awaitable<void> wait(Waiting& waiting, Link& link, base::TimePoint limit);
   [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {

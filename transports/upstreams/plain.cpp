@@ -193,6 +193,8 @@ PlainUpstream::Outcome PlainUpstream::silence(const Flight& flight) const {
 
 PlainUpstream::Outcome PlainUpstream::network_failure(std::error_code error) const {
   switch (error.value()) {
+    case EAGAIN:  // connect(2): no port is left
+    case EADDRNOTAVAIL:
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
