@@ -1,4 +1,4 @@
-// UpstreamLoop.
+// UpstreamLoop: the parts, and the questions that tests ask.
 #include "tests/support/upstream_loop.h"
 
 #include "gateway/admin/metrics_table.h"
