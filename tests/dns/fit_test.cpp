@@ -151,6 +151,15 @@ TEST(Rfc1035_4_2_1, ExactFitIsNotTruncated) {
   EXPECT_TRUE(fitted(parsed(query().opt()), answer, {.size_limit = size + 10}).records.empty());
 }
 
+TEST(Rfc1035_4_2_1, TruncationOnDemandLeavesHeaderQuestionAndOpt) {
+  const Received received = fitted(parsed(query().opt()), kept(), {.truncate = true});
+  EXPECT_EQ(received.flags & flag::tc, flag::tc);
+  EXPECT_TRUE(received.records.empty());
+  EXPECT_TRUE(received.opt);
+  EXPECT_EQ(fitted_empty(parsed(query()), Rcode::noerror, {.truncate = true}).flags & flag::tc,
+            flag::tc);
+}
+
 TEST(Fit, TtlsAgeAndNeverWrap) {
   const Received received = fitted(parsed(query()), kept(), {.age = 100});
   EXPECT_EQ(received.records[0].ttl, 200U);
