@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "cache/entry.h"
+#include "cache/memory.h"
 
 namespace cache {
 
@@ -76,6 +77,12 @@ class Index {
       if (wanted(*entry)) return entry;
     }
     return nullptr;
+  }
+
+  /// The segment's buckets are in use for good.
+  void settle(std::uint64_t hash) const {
+    prefer_huge_pages(&buckets_[std::uint64_t{segment_of(hash)} * per_segment_],
+                      per_segment_ * sizeof(Bucket));
   }
 
  private:

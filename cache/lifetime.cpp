@@ -43,13 +43,10 @@ Lifetime negative(const dns::AnswerFacts& facts, const conf::Cache& limits) {
 
 Lifetime lifetime_of(const dns::AnswerFacts& facts, const conf::Cache& limits) {
   switch (facts.kind) {
-    case dns::AnswerKind::positive:
-      return positive(facts, limits);
+    case dns::AnswerKind::positive: return positive(facts, limits);
     case dns::AnswerKind::nodata:
-    case dns::AnswerKind::nxdomain:
-      return negative(facts, limits);
-    case dns::AnswerKind::failure:
-      break;
+    case dns::AnswerKind::nxdomain: return negative(facts, limits);
+    case dns::AnswerKind::failure: break;
   }
   return lifetime_of_failure(limits);
 }

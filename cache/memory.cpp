@@ -2,6 +2,7 @@
 #include "cache/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -22,8 +23,7 @@ Memory::Memory(std::size_t size) : size_(size) {
   if (at == MAP_FAILED)
     throw std::system_error(errno, std::generic_category(), "no memory for the cache");
   data_ = static_cast<std::byte*>(at);
-  // Huge pages would make megabytes resident for the first answer of each segment.
-  ::madvise(at, size, MADV_NOHUGEPAGE);
+  ::madvise(at, size, MADV_NOHUGEPAGE);  // until prefer_huge_pages()
 }
 
 Memory::~Memory() {
@@ -31,13 +31,18 @@ Memory::~Memory() {
   ::munmap(data_, size_);
 }
 
+void prefer_huge_pages(void* at, std::size_t size) {
+  // Whole pages of the machine alone; advice, and so without an error.
+  const auto machine_page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin =
+      (reinterpret_cast<std::uintptr_t>(at) + machine_page - 1) / machine_page * machine_page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(at) + size) / machine_page * machine_page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
 #ifdef SALLYPORT_ADDRESS_SANITIZER
-void forbid_use(const void* at, std::size_t size) {
-  __asan_poison_memory_region(at, size);
-}
-void allow_use(const void* at, std::size_t size) {
-  __asan_unpoison_memory_region(at, size);
-}
+void forbid_use(const void* at, std::size_t size) { __asan_poison_memory_region(at, size); }
+void allow_use(const void* at, std::size_t size) { __asan_unpoison_memory_region(at, size); }
 #else
 void forbid_use(const void*, std::size_t) {}
 void allow_use(const void*, std::size_t) {}

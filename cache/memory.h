@@ -23,6 +23,13 @@ class Memory {
   std::size_t size_;
 };
 
+/// Says that the octets are in use for good: the kernel may make huge pages of them by and by,
+/// which saves a look-up in a large cache a quarter of its time (fewer TLB misses). Never before
+/// they are in use, for huge pages would then make megabytes resident, and hold up the thread that
+/// touches them.
+void prefer_huge_pages(void* at, std::size_t size);
+inline constexpr std::size_t huge_page_size = 2 * 1024 * 1024;
+
 /// For the address sanitizer, which takes a use of forbidden octets for a use after free; nothing
 /// elsewhere.
 void forbid_use(const void* at, std::size_t size);

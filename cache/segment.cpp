@@ -48,6 +48,10 @@ bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const 
   }
   stats_.inserts.add();
   stats_.slab_octets.set(slabs_.octets());
+  if (!index_settled_ && slabs_.octets() > huge_page_size) {
+    index_.settle(filing.hash);
+    index_settled_ = true;
+  }
   return true;
 }
 

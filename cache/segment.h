@@ -129,6 +129,7 @@ class alignas(64) Segment {
   std::uint64_t waiting_stamp_ = 0;
   std::array<std::uint32_t, Slabs::classes> waiting_blocks_{};
 
+  bool index_settled_ = false;
   SegmentStats stats_;
 };
 

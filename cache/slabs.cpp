@@ -32,6 +32,8 @@ Slabs::Slabs(std::byte* memory, std::size_t size)
   // Pages never begin at 0, which segments take for "none"; blocks of 128 octets are a pair of
   // cache lines.
   first_page_ = memory + (pages_count_ * sizeof(Page) + block_min - 1) / block_min * block_min;
+  const std::size_t beyond = reinterpret_cast<std::uintptr_t>(memory) % huge_page_size;
+  settled_ = memory + (beyond == 0 ? 0 : huge_page_size - beyond);
 }
 
 std::size_t Slabs::class_for(std::size_t size) {
@@ -88,7 +90,7 @@ std::uint32_t Slabs::free_page() {
     unlink(free_, page);
     return page;
   }
-  return cut_ == pages_count_ ? none : cut_++;
+  return cut_ == pages_count_ ? none : cut(1);
 }
 
 void* Slabs::take_run(std::size_t size_class) {
@@ -115,8 +117,16 @@ std::uint32_t Slabs::free_run(std::uint32_t count) {
     for (std::uint32_t part = first; part <= page; ++part) unlink(free_, part);
     return first;
   }
-  if (pages_count_ - cut_ < count) return none;
+  return pages_count_ - cut_ < count ? none : cut(count);
+}
+
+/// The next pages that were never used.
+std::uint32_t Slabs::cut(std::uint32_t count) {
   cut_ += count;
+  while (page_data(cut_) - settled_ >= static_cast<std::ptrdiff_t>(huge_page_size)) {
+    prefer_huge_pages(settled_, huge_page_size);
+    settled_ += huge_page_size;
+  }
   return cut_ - count;
 }
 

@@ -83,6 +83,7 @@ class Slabs {
     return static_cast<std::uint32_t>(page_size / block_sizes[size_class]);
   }
   std::uint32_t free_page();
+  std::uint32_t cut(std::uint32_t count);
   void* take_run(std::size_t size_class);
   [[nodiscard]] std::uint32_t free_run(std::uint32_t count);
   void release_page(std::uint32_t page);
@@ -93,6 +94,7 @@ class Slabs {
   std::byte* first_page_;
   std::uint32_t pages_count_;
   std::uint32_t cut_ = 0;      ///< pages from here on were never used and are not resident
+  std::byte* settled_;         ///< huge pages are preferred below it
   std::uint32_t free_ = none;  ///< pages below it without blocks
   std::array<std::uint32_t, page_classes> with_room_;
   std::array<std::uint32_t, classes> ready_{};

@@ -135,7 +135,7 @@ TEST_F(Crowd, WhatIsFoundIsWhole) {
   EXPECT_LT(stats.refused, stats.inserts) << "mostly, readers are done in time";
 }
 
-TEST_F(Crowd, EntriesMovedBetweenBucketsAreNeverMissed) {
+TEST_F(Crowd, NamesStayFoundWhileOthersPushThemToTheirSecondBucket) {
   // Guests come and go; when a bucket is full of them, a resident may have to move to its second.
   constexpr std::size_t residents = 1000;
   constexpr std::size_t guests = 5500;
