@@ -73,9 +73,7 @@ void* Segment::room_for(std::size_t size, base::Seconds32 now) {
   }
   reclaim();
   if (void* const block = slabs_.take(size_class)) return block;
-  if (waiting_blocks_[size_class] >= waiting_max)
-    return nullptr;  // a reader holds everything up: evict no more for it
-
+  // What already waits for readers will do: a reader that stays must not empty the cache.
   const Entry* victim = nullptr;
   for (unsigned count = 0; count < evictions_at_once && waiting_blocks_[size_class] == 0; ++count) {
     victim = evict_one(now);

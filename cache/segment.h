@@ -80,8 +80,6 @@ class alignas(64) Segment {
   static constexpr unsigned patience =
       512;  ///< marked entries that the hand passes by in one eviction
   static constexpr unsigned evictions_at_once = 8;  ///< in one insertion
-  static constexpr std::uint32_t waiting_max =
-      32;  ///< blocks of a class that wait to be freed, before none more are made to
 
   [[nodiscard]] Entry& at(std::uint32_t link) const {
     return *reinterpret_cast<Entry*>(memory_ + std::size_t{link} * Slabs::unit);

@@ -92,6 +92,30 @@ TEST_F(AnswerCacheTest, AnAnswerToAnotherQuestionIsRefused) {
   EXPECT_EQ(cache.stats().refused, 1U);
 }
 
+TEST_F(AnswerCacheTest, EqualHashesDoNotMakeEqualQuestions) {
+  store_address("www.example.", 300);
+  const dns::Question question = question_of("www.example.");
+  const Key key = key_of(question);
+  const base::EpochBatch batch(reader);
+  ASSERT_EQ(cache.find(key, now).state, State::fresh);
+  for (const std::string_view name :
+       {"xww.example.", "www.examplx.", "www.exa.ple.", "a.www.example."}) {
+    const dns::Name other = name_of(name);
+    Key forged = key;
+    forged.name = other.view();
+    EXPECT_EQ(cache.find(forged, now).state, State::absent) << name;
+  }
+  Key other_type = key;
+  other_type.type = RrType::aaaa;
+  EXPECT_EQ(cache.find(other_type, now).state, State::absent);
+  Key other_class = key;
+  other_class.klass = dns::RrClass::chaos;
+  EXPECT_EQ(cache.find(other_class, now).state, State::absent);
+  Key other_variant = key;
+  other_variant.variant = variant_cd;
+  EXPECT_EQ(cache.find(other_variant, now).state, State::absent);
+}
+
 TEST_F(AnswerCacheTest, WhatIsNotToBeKeptIsNot) {
   store_address("www.example.", 0);
   EXPECT_EQ(find("www.example.").state, State::absent);
