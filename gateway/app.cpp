@@ -15,6 +15,7 @@
 #include "gateway/admin/control_socket.h"
 #include "gateway/admin/metrics_table.h"
 #include "gateway/admin/process_metrics.h"
+#include "transports/listeners/sockets.h"
 
 namespace gateway {
 namespace {
@@ -83,6 +84,8 @@ App::~App() { stop(); }
 void App::start_workers() {
   const std::shared_ptr<const Snapshot> snapshot = snapshots_.share();
   conf::Config config = snapshot->config;
+  // SO_REUSEPORT would let another gateway of this user share our ports without a word.
+  for (const conf::ListenAddress& address : config.server.listen) transports::require_free(address);
   for (std::size_t i = 0; i < homes_.size(); ++i) {
     workers_.push_back(std::make_unique<Worker>(i, shared_, config));
     homes_[i] = workers_.back()->port();

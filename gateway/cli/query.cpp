@@ -99,7 +99,10 @@ std::expected<conf::Upstream, std::string> server_from(const std::string& url,
   }
   server->timeout = options.timeout;
   server->ca_file = options.ca_file;
-  server->pins = options.pins;
+  for (std::string_view pin : options.pins) {
+    if (pin.starts_with("sha256/")) pin.remove_prefix(7);  // as in the configuration
+    server->pins.emplace_back(pin);
+  }
   if (!options.tls_name.empty()) server->tls_name = options.tls_name;
   return server;
 }

@@ -16,8 +16,10 @@ namespace {
 /// goes.
 ExitCode run_demonstration(bool json, Streams streams) {
   demo::Demonstration demonstration(json);
-  const auto greet = [&demonstration,
+  demo::PortChoice choice;
+  const auto greet = [&demonstration, &choice,
                       &out = json ? streams.complaints : streams.out](const App& app) {
+    choice.end();
     const auto admin = app.admin_endpoint();
     out << demonstration.greeting(app.listening(), admin ? admin->to_text() : "",
                                   app.authority_file())

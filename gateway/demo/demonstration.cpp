@@ -3,13 +3,18 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <format>
 #include <stdexcept>
+#include <thread>
+#include <utility>
 
 #include "conf/load.h"
 #include "gateway/admin/control_socket.h"
@@ -18,6 +23,8 @@
 
 namespace gateway::demo {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr std::uint16_t ports_tried = 100;
 
@@ -73,6 +80,25 @@ ScratchDirectory::ScratchDirectory() {
 ScratchDirectory::~ScratchDirectory() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+PortChoice::PortChoice() {
+  // A name in the abstract namespace: as wide as the ports' own, and gone with its process
+  // (unix(7)).
+  const std::string name = std::format("sallyport-demo-{}", geteuid());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  descriptor_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  for (auto waited = 0ms; waited < 5s; waited += 20ms) {
+    if (bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), size) == 0) return;
+    std::this_thread::sleep_for(20ms);
+  }
+}
+
+void PortChoice::end() {
+  if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
 }
 
 std::uint16_t free_port(std::uint16_t wanted) {

@@ -27,6 +27,21 @@ class ScratchDirectory {
   std::string path_;
 };
 
+/// Only one demonstration of this user chooses its ports at a time: between finding a port free and
+/// listening there, another must not find it free, too. Waits its turn for five seconds at most.
+class PortChoice {
+ public:
+  PortChoice();
+  ~PortChoice() { end(); }
+  PortChoice(const PortChoice&) = delete;
+  PortChoice& operator=(const PortChoice&) = delete;
+  /// Everything listens.
+  void end();
+
+ private:
+  int descriptor_ = -1;
+};
+
 /// The first port from `wanted` on at which nobody listens, over UDP or TCP, on 127.0.0.1. Throws
 /// when a hundred are taken.
 std::uint16_t free_port(std::uint16_t wanted);

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <format>
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -57,6 +59,33 @@ TEST(MetricsTable, TheReadmeListsNothingElse) {
     listed += line.starts_with("| `sallyport_") || line.starts_with("| `process_");
   }
   EXPECT_EQ(listed, std::size(metric_table));
+}
+
+/// Every "sallyport_..." literal of the sources, but for those of the table itself.
+std::set<std::string> counted_families() {
+  std::set<std::string> found;
+  const std::regex literal("\"(sallyport_[a-z_]+)\"");
+  for (const char* folder : {"base", "cache", "certs", "transports", "gateway"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (entry.path().extension() != ".cpp") continue;
+      std::stringstream source;
+      source << std::ifstream(entry.path()).rdbuf();
+      const std::string text = source.str();
+      for (std::sregex_iterator match(text.begin(), text.end(), literal), end; match != end;
+           ++match) {
+        found.insert((*match)[1].str());
+      }
+    }
+  }
+  return found;
+}
+
+TEST(MetricsTable, HasWhatIsCountedAndNothingElse) {
+  std::set<std::string> table;
+  for (const MetricRow& row : metric_table) {
+    if (row.family.name.starts_with("sallyport_")) table.emplace(row.family.name);
+  }
+  EXPECT_EQ(counted_families(), table);
 }
 
 TEST(ProcessMetrics, AreScrapedWithTheirValues) {

@@ -7,7 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <memory>
+#include <thread>
 #include <vector>
 
 namespace gateway::demo {
@@ -50,6 +54,20 @@ TEST(FreePort, AFreeOneCanBeBound) {
   const std::uint16_t port = free_port(20'000);
   EXPECT_TRUE(TakenPort(SOCK_DGRAM, port).bound());
   EXPECT_TRUE(TakenPort(SOCK_STREAM, port).bound());
+}
+
+TEST(PortChoice, IsOneAtATime) {
+  auto first = std::make_unique<PortChoice>();
+  std::atomic<bool> chosen = false;
+  std::thread second([&chosen] {
+    const PortChoice choice;
+    chosen = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // for the second to try in vain
+  EXPECT_FALSE(chosen);
+  first.reset();
+  second.join();
+  EXPECT_TRUE(chosen);
 }
 
 TEST(ScratchDirectory, IsItsOwnersAloneAndGoes) {
