@@ -1,9 +1,81 @@
-// OpenSSL's error queue in words.
+// Setting OpenSSL up, its memory, and its error queue in words.
 #include "certs/openssl.h"
 
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include <array>
+#include <cstdlib>
+
 namespace certs {
+
+namespace {
+
+// A TLS record with its overhead, as OpenSSL 3.5 asks for it when it reads (about 16.7 KiB) and writes.
+constexpr std::size_t block_size_min = 16 * 1024;
+constexpr std::size_t block_size = 18 * 1024;
+
+/// Blocks of one size that wait for their next use: a worker reads or writes one record at a time, and a
+/// handshake holds two blocks for a while. Needs no destructor, as OpenSSL frees memory of a thread after
+/// the thread's objects have gone.
+struct BlockStock {
+  std::array<void*, 16> blocks;
+  std::size_t count;
+  bool ended;
+};
+thread_local constinit BlockStock stock{};
+
+struct StockEnd {
+  ~StockEnd() {
+    while (stock.count != 0) std::free(stock.blocks[--stock.count]);
+    stock.ended = true;
+  }
+};
+thread_local const StockEnd stock_end;
+
+void* take_block() {
+  static_cast<void>(&stock_end);  // its destructor counts from here on
+  return stock.count == 0 ? std::malloc(block_size) : stock.blocks[--stock.count];
+}
+
+bool put_block(void* block) {
+  if (stock.ended || stock.count == stock.blocks.size()) return false;
+  stock.blocks[stock.count++] = block;
+  return true;
+}
+
+void* allocate(std::size_t size, const char*, int) {
+  if (size > block_size_min && size <= block_size) return take_block();
+  return size == 0 ? nullptr : std::malloc(size);
+}
+
+void release(void* block, const char*, int) {
+  if (block == nullptr) return;
+  const std::size_t size = malloc_usable_size(block);
+  // What malloc rounds up to the size is as good.
+  if (size >= block_size && size < block_size + block_size_min / 4 && put_block(block)) return;
+  std::free(block);
+}
+
+void* reallocate(void* block, std::size_t size, const char*, int) {
+  if (size == 0) {
+    release(block, nullptr, 0);
+    return nullptr;
+  }
+  return std::realloc(block, size);
+}
+
+}  // namespace
+
+bool set_up_openssl() {
+  bool in_time = true;
+#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer)  // which must see every use after free
+  in_time = CRYPTO_set_mem_functions(&allocate, &reallocate, &release) == 1;
+#endif
+  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  return in_time;
+}
 
 std::string take_openssl_error() {
   const unsigned long code = ERR_peek_last_error();

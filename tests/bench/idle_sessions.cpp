@@ -1,0 +1,156 @@
+// What an idle session costs: a server process takes sessions over TCP and DoT (X25519), and its memory is read
+// at 500 and at 1,500 of them. Prints octets for each session; the client's side is in this process.
+#include <openssl/ssl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "certs/openssl.h"
+#include "certs/store.h"
+#include "dns/compose.h"
+#include "dns/fit.h"
+#include "transports/listeners/listeners.h"
+#include "transports/listeners/udp_batch.h"
+#include "transports/session_registry.h"
+#include "transports/stream_session.h"
+#include "transports/timer_wheel.h"
+
+namespace {
+
+class EchoAnswerer final : public transports::Answerer {
+ public:
+  base::TimePoint begin_batch() override { return base::Clock::now(); }
+  void end_batch() override {}
+  bool answer_now(const transports::Query& query, transports::Reply& reply) override {
+    reply.size = dns::fit_empty(query.request, dns::Rcode::noerror, {}, reply.out);
+    return true;
+  }
+  transports::Awaitable<transports::Answer> answer(transports::Query) override { co_return transports::Answer{}; }
+};
+
+constexpr std::array families{
+    base::MetricFamily{"sallyport_drops_total", base::MetricKind::counter, ""},
+    base::MetricFamily{"sallyport_sessions_total", base::MetricKind::counter, ""},
+    base::MetricFamily{"sallyport_tls_handshakes_total", base::MetricKind::counter, ""},
+};
+
+/// Serves until it is killed; tells its port through `out`.
+[[noreturn]] void serve(conf::Protocol protocol, int out) {
+  certs::set_up_openssl();
+  base::Log log({.level = base::LogLevel::off});
+  conf::Config config;
+  config.limits.idle_timeout = std::chrono::minutes(5);
+  config.limits.sessions_per_client = 10'000;
+  const conf::ListenAddress address{protocol, {base::Address::v4({127, 0, 0, 1}), 0}, "bench"};
+  config.server.listen.push_back(address);
+  char directory[] = "/tmp/sallyport-bench-XXXXXX";
+  config.server.state_directory = ::mkdtemp(directory);
+  const auto store = certs::Store::open(config, log);
+  boost::asio::io_context io{1};
+  EchoAnswerer answerer;
+  transports::WaitingBudget waiting(1000);
+  transports::SessionRegistry sessions;
+  transports::TimerWheel timers(io);
+  transports::UdpBatch batch;
+  const auto streams = std::make_unique<transports::StreamWorkspace>();
+  base::MetricRegistry registry(families);
+  base::MetricSheet& sheet = registry.add_sheet();
+  transports::DropCounters drops(sheet);
+  transports::ListenerContext context{io,     answerer, config.limits, store->get(), waiting, sessions,
+                                      timers, batch,    *streams,      sheet,        drops,   log};
+  const auto listener = transports::make_listener(address, 0, context);
+  listener->start();
+  const std::uint16_t port = listener->local_endpoint().port;
+  if (::write(out, &port, sizeof port) != sizeof port) std::abort();
+  io.run();
+  std::abort();
+}
+
+long private_octets(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/smaps_rollup");
+  std::string word;
+  long kibibytes = 0;
+  while (in >> word) {
+    if (word == "Pss:") in >> kibibytes;
+  }
+  return kibibytes * 1024;
+}
+
+class Client {
+ public:
+  Client(SSL_CTX* context, std::uint16_t port) : descriptor_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_storage storage{};
+    const socklen_t size = base::Endpoint{base::Address::v4({127, 0, 0, 1}), port}.to_sockaddr(storage);
+    if (::connect(descriptor_, reinterpret_cast<sockaddr*>(&storage), size) != 0) std::abort();
+    if (context != nullptr) {
+      tls_.reset(SSL_new(context));
+      SSL_set_fd(tls_.get(), descriptor_);
+      if (SSL_connect(tls_.get()) != 1) std::abort();
+    }
+    ask();
+  }
+
+ private:
+  void ask() const {
+    std::array<std::uint8_t, 512> out{};
+    const std::size_t size = dns::compose_query({}, {}, base::MutableBytes(out).subspan(2));
+    base::store_u16(out.data(), static_cast<std::uint16_t>(size));
+    std::array<std::uint8_t, 512> in{};
+    if (tls_) {
+      SSL_write(tls_.get(), out.data(), static_cast<int>(size + 2));
+      if (SSL_read(tls_.get(), in.data(), in.size()) <= 0) std::abort();
+    } else {
+      if (::send(descriptor_, out.data(), size + 2, 0) < 0) std::abort();
+      if (::recv(descriptor_, in.data(), in.size(), 0) <= 0) std::abort();
+    }
+  }
+
+  int descriptor_;
+  certs::SslPtr tls_;
+};
+
+void measure(conf::Protocol protocol, const char* groups) {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) std::abort();
+  const pid_t server = ::fork();
+  if (server == 0) serve(protocol, ends[1]);
+  std::uint16_t port = 0;
+  if (::read(ends[0], &port, sizeof port) != sizeof port) std::abort();
+  const certs::SslContextPtr context(SSL_CTX_new(TLS_client_method()));
+  if (groups != nullptr) SSL_CTX_set1_groups_list(context.get(), groups);
+  std::vector<std::unique_ptr<Client>> clients;
+  const auto grow_to = [&](std::size_t count) {
+    while (clients.size() < count) {
+      clients.push_back(std::make_unique<Client>(groups != nullptr ? context.get() : nullptr, port));
+    }
+    return private_octets(server);
+  };
+  const long base = private_octets(server);
+  const long first = grow_to(500);
+  const long second = grow_to(1500);
+  std::cout << conf::row_of(protocol).name << ' ' << (groups != nullptr ? groups : "") << ": "
+            << (second - first) / 1000 << " octets for each session; process " << base / 1024 << " KiB\n";
+  ::kill(server, SIGKILL);
+  ::waitpid(server, nullptr, 0);
+}
+
+}  // namespace
+
+int main() {
+  const rlimit files{20'000, 20'000};
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  measure(conf::Protocol::tcp, nullptr);
+  measure(conf::Protocol::dot, "X25519");
+  measure(conf::Protocol::dot, "X25519MLKEM768");
+}
