@@ -14,6 +14,49 @@
 namespace conf {
 namespace {
 
+/// The library's own types, under a name of ours, for which two of its functions are replaced
+/// below.
+struct TomlTypes : toml::type_config {};
+
+/// Thrown when a file has more errors than anybody reads.
+struct TooManyErrors {
+  std::vector<toml::error_info> errors;
+};
+
+using TomlValue = toml::basic_value<TomlTypes>;
+
+constexpr std::size_t errors_most = 50;
+
+}  // namespace
+}  // namespace conf
+
+namespace toml::detail {
+
+/// The library's (4.4) does not advance at a comment while it recovers from an error, and never
+/// returns: `a = [[x # y`. This one skips comments and empty lines.
+template <>
+void skip_comment_block<conf::TomlTypes>(location& at, const context<conf::TomlTypes>& context) {
+  while (!at.eof()) {
+    skip_whitespace(at, context);
+    if (at.eof() || (at.current() != '#' && at.current() != '\r' && at.current() != '\n')) return;
+    while (!at.eof() && at.current() != '\n') at.advance();
+    if (!at.eof()) at.advance();
+  }
+}
+
+/// Recovery may come back to where it was; then it reports without end. The library's vector has no
+/// bound.
+template <>
+void context<conf::TomlTypes>::report_error(error_info error) {
+  errors_.push_back(std::move(error));
+  if (errors_.size() >= conf::errors_most) throw conf::TooManyErrors{std::move(errors_)};
+}
+
+}  // namespace toml::detail
+
+namespace conf {
+namespace {
+
 /// The library descends for each bracket and each dot, and so do its destructors; so what would
 /// exhaust the stack is refused before it sees it. Strings and comments are skipped as TOML 1.0
 /// defines them.
@@ -167,7 +210,7 @@ class Converter {
  public:
   explicit Converter(const Source& source) : source_(source) {}
 
-  [[nodiscard]] Node node(const toml::value& value) const {
+  [[nodiscard]] Node node(const TomlValue& value) const {
     Node out;
     const toml::source_location where = value.location();
     out.place =
@@ -188,7 +231,7 @@ class Converter {
         return out;
       case toml::value_t::array:
         out.kind = Node::Kind::list;
-        for (const toml::value& item : value.as_array()) out.items.push_back(node(item));
+        for (const TomlValue& item : value.as_array()) out.items.push_back(node(item));
         break;
       case toml::value_t::table: members(value, out); break;
       default: out.kind = Node::Kind::time; break;
@@ -264,12 +307,21 @@ std::expected<Node, Complaints> parse_document(std::string_view text, const Sour
         Complaints{source.complaint(source.place(*line, 1, 1), "this is nested too deeply",
                                     "no key of ours is more than three levels deep")});
   }
-  std::vector<unsigned char> octets(text.begin(), text.end());
-  const auto parsed = toml::try_parse(std::move(octets), source.name(), toml::spec::v(1, 0, 0));
-  if (parsed.is_ok()) return Converter{source}.node(parsed.unwrap());
+  std::vector<toml::error_info> errors;
+  try {
+    std::vector<unsigned char> octets(text.begin(), text.end());
+    const auto parsed =
+        toml::try_parse<TomlTypes>(std::move(octets), source.name(), toml::spec::v(1, 0, 0));
+    if (parsed.is_ok()) return Converter{source}.node(parsed.unwrap());
+    errors = parsed.unwrap_err();
+  } catch (TooManyErrors& many) {
+    errors = std::move(many.errors);
+  }
   Complaints complaints;
-  for (const toml::error_info& error : parsed.unwrap_err())
-    complaints.push_back(translate(error, source));
+  for (const toml::error_info& error : errors) {
+    Complaint complaint = translate(error, source);
+    if (!std::ranges::contains(complaints, complaint)) complaints.push_back(std::move(complaint));
+  }
   return std::unexpected(std::move(complaints));
 }
 

@@ -72,6 +72,21 @@ TEST(Document, BracketsAndDotsInTextsAndCommentsDoNotCount) {
       "none");
 }
 
+TEST(Document, ErrorsBeforeCommentsEnd) {
+  for (const std::string_view text : {"# \x01\n[a]\n", "# \x01", "a = [[x # y\n]]\n# z\nb = 1\n",
+                                      "a = [{b = x # y\n}]\n", "a = [x, # y\n 'z']\n"}) {
+    EXPECT_NE(refusal(text), "none") << text;
+  }
+}
+
+TEST(Document, ErrorsAreBounded) {
+  std::string text;
+  for (int i = 0; i < 10'000; ++i) text += "?\n";
+  const auto parsed = parse_document(text, Source{text, "test"});
+  EXPECT_GE(parsed.error().size(), 25U);
+  EXPECT_LE(parsed.error().size(), 50U);
+}
+
 TEST(Document, WhatIsTooLargeIsRefused) {
   EXPECT_EQ(refusal(std::string(document_size_most + 1, '\n')), "the file is larger than 256 KiB");
   EXPECT_EQ(refusal(std::string(document_size_most, '\n')), "none");
