@@ -1,4 +1,4 @@
-// sd_notify(3) by hand.
+// Telling the service manager how it stands: sd_notify(3) by hand, a datagram to $NOTIFY_SOCKET.
 #include "gateway/cli/service_manager.h"
 
 #include <sys/socket.h>

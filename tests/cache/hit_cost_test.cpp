@@ -35,7 +35,8 @@ TEST(AllocationCount, CountsEveryWayToAllocate) {
   const auto number = std::make_unique<int>(1);
   show(number.get());
   EXPECT_EQ(allocations_of_this_thread() - before, 3U);
-  const std::string text(100, 'x');  // by code inside the C++ library
+  std::string text(100, 'x');  // by code inside the C++ library
+  show(text.data());
   EXPECT_EQ(allocations_of_this_thread() - before, 4U);
 }
 

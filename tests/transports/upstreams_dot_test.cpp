@@ -17,7 +17,7 @@ using conf::Protocol;
 
 using Answer = base::Result<dns::KeptAnswer>;
 
-class Dot : public ::testing::Test {
+class DotUpstreamTest : public ::testing::Test {
  protected:
   conf::Upstream settings(const FakeUpstream& fake) {
     conf::Upstream upstream;
@@ -60,7 +60,7 @@ class Dot : public ::testing::Test {
   UpstreamLoop loop_;
 };
 
-TEST_F(Dot, Rfc8310_8_1_NameInSan) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_NameInSan) {
   const KeyedCertificate identity =
       make_certificate({.dns_names = {"other.test", "dns.test"}}, &authority_);
   FakeUpstream fake(answering(), {.identity = &identity});
@@ -68,7 +68,7 @@ TEST_F(Dot, Rfc8310_8_1_NameInSan) {
   EXPECT_TRUE(answer) << answer.error().context;
 }
 
-TEST_F(Dot, Rfc8310_8_1_AddressInSan) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_AddressInSan) {
   const KeyedCertificate identity = make_certificate({.addresses = {"192.0.2.53"}}, &authority_);
   FakeUpstream fake(answering(), {.identity = &identity});
   conf::Upstream by_address = settings(fake);
@@ -77,44 +77,44 @@ TEST_F(Dot, Rfc8310_8_1_AddressInSan) {
   EXPECT_TRUE(answer) << answer.error().context;
 }
 
-TEST_F(Dot, Rfc8310_8_1_ExpiredIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_ExpiredIsRefused) {
   expect_refused(make_certificate(
       {.dns_names = {"dns.test"}, .valid_from = -7200, .valid_until = -3600}, &authority_));
 }
 
-TEST_F(Dot, Rfc8310_8_1_NotYetValidIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_NotYetValidIsRefused) {
   expect_refused(make_certificate(
       {.dns_names = {"dns.test"}, .valid_from = 3600, .valid_until = 7200}, &authority_));
 }
 
-TEST_F(Dot, Rfc8310_8_1_AnotherNameIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_AnotherNameIsRefused) {
   expect_refused(make_certificate({.dns_names = {"dns.test.example", "xdns.test"}}, &authority_));
 }
 
-TEST_F(Dot, Rfc8310_8_1_AnotherAddressIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_AnotherAddressIsRefused) {
   expect_refused(make_certificate({.addresses = {"192.0.2.54"}}, &authority_), nullptr,
                  "192.0.2.53");
 }
 
-TEST_F(Dot, Rfc8310_8_1_NameInCommonNameAloneIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_NameInCommonNameAloneIsRefused) {
   expect_refused(make_certificate({.common_name = "dns.test"}, &authority_));
 }
 
-TEST_F(Dot, Rfc8310_8_1_SelfSignedIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_SelfSignedIsRefused) {
   expect_refused(make_certificate({.dns_names = {"dns.test"}}));
 }
 
-TEST_F(Dot, Rfc8310_8_1_UnknownAuthorityIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_UnknownAuthorityIsRefused) {
   expect_refused(make_certificate({.dns_names = {"dns.test"}}, &stranger_), &stranger_);
 }
 
-TEST_F(Dot, Rfc8310_8_1_IssuerThatIsNoAuthorityIsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_8_1_IssuerThatIsNoAuthorityIsRefused) {
   const KeyedCertificate leaf =
       make_certificate({.common_name = "leaf", .dns_names = {"leaf.test"}}, &authority_);
   expect_refused(make_certificate({.dns_names = {"dns.test"}}, &leaf), &leaf);
 }
 
-TEST_F(Dot, Rfc8310_9_Tls11IsRefused) {
+TEST_F(DotUpstreamTest, Rfc8310_9_Tls11IsRefused) {
   const KeyedCertificate identity = make_certificate({.dns_names = {"dns.test"}}, &authority_);
   FakeUpstream fake(answering(), {.old_tls = true, .identity = &identity});
   const Answer answer = ask_once_over(settings(fake));
@@ -123,7 +123,7 @@ TEST_F(Dot, Rfc8310_9_Tls11IsRefused) {
   EXPECT_EQ(fake.received().size(), 0U);
 }
 
-TEST_F(Dot, Rfc8310_5_1_NoFallbackToCleartext) {
+TEST_F(DotUpstreamTest, Rfc8310_5_1_NoFallbackToCleartext) {
   // A plain TCP server on the port: whatever arrives there is recorded as it came.
   FakeUpstream fake(answering());
   conf::Upstream strict = settings(fake);
@@ -133,7 +133,7 @@ TEST_F(Dot, Rfc8310_5_1_NoFallbackToCleartext) {
   for (const Received& octets : fake.received()) EXPECT_FALSE(octets.sound);
 }
 
-TEST_F(Dot, Rfc7858_4_2_PinOfTheLeaf) {
+TEST_F(DotUpstreamTest, Rfc7858_4_2_PinOfTheLeaf) {
   const KeyedCertificate identity = make_certificate({.common_name = "nameless"});
   FakeUpstream fake(answering(), {.identity = &identity});
   conf::Upstream pinned = settings(fake);
@@ -142,7 +142,7 @@ TEST_F(Dot, Rfc7858_4_2_PinOfTheLeaf) {
   EXPECT_TRUE(answer) << answer.error().context;
 }
 
-TEST_F(Dot, Rfc7858_4_2_AnotherPinIsRefused) {
+TEST_F(DotUpstreamTest, Rfc7858_4_2_AnotherPinIsRefused) {
   const KeyedCertificate identity = make_certificate({.dns_names = {"dns.test"}}, &authority_);
   FakeUpstream fake(answering(), {.identity = &identity});
   conf::Upstream pinned = settings(fake);
@@ -154,7 +154,7 @@ TEST_F(Dot, Rfc7858_4_2_AnotherPinIsRefused) {
   EXPECT_EQ(fake.received().size(), 0U);
 }
 
-TEST_F(Dot, Rfc8446_2_2_SessionsAreResumed) {
+TEST_F(DotUpstreamTest, Rfc8446_2_2_SessionsAreResumed) {
   const KeyedCertificate identity = make_certificate({.dns_names = {"dns.test"}}, &authority_);
   FakeUpstream fake(answering(), {.identity = &identity});
   auto upstream = make_upstream(settings(fake), loop_.context());
@@ -168,7 +168,7 @@ TEST_F(Dot, Rfc8446_2_2_SessionsAreResumed) {
   EXPECT_EQ(loop_.total("sallyport_upstream_connections_total", {{"resumed", "true"}}), 3);
 }
 
-TEST_F(Dot, AHandshakeThatHangsIsLeftInTime) {
+TEST_F(DotUpstreamTest, AHandshakeThatHangsIsLeftInTime) {
   const KeyedCertificate identity = make_certificate({.dns_names = {"dns.test"}}, &authority_);
   FakeUpstream fake(answering(), {.tls_hangs = true, .identity = &identity});
   conf::Upstream hasty = settings(fake);
@@ -178,7 +178,7 @@ TEST_F(Dot, AHandshakeThatHangsIsLeftInTime) {
   EXPECT_EQ(answer.error().retry, base::Retry::other_upstream);
 }
 
-TEST_F(Dot, WithoutNameOrPinThereIsNoUpstream) {
+TEST_F(DotUpstreamTest, WithoutNameOrPinThereIsNoUpstream) {
   conf::Upstream nameless;
   nameless.url = "tls://192.0.2.53";
   nameless.protocol = Protocol::dot;

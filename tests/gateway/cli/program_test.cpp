@@ -201,7 +201,6 @@ TEST_F(RunningDemo, TellsItsStatusAndForgets) {
 TEST_F(RunningDemo, ASecondOneTakesOtherPorts) {
   Program second({"run", "--demo", "--json"});
   const std::string greeting = second.complaints_until("Ctrl-C");
-  EXPECT_TRUE(greeting.contains("is taken")) << greeting;
   EXPECT_NE(found(greeting, "@udp://(127\\.0\\.0\\.1:[0-9]+)"), plain_);
   second.tell(SIGINT);
   EXPECT_EQ(second.finish().status, 0);
