@@ -77,11 +77,16 @@ transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline) {
 
 transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey key, base::TimePoint deadline) {
   if (auto found = found_meanwhile(key)) co_return found;
-  const std::shared_ptr<UpstreamSet> upstreams = upstreams_;  // a reload may replace it meanwhile
+  std::shared_ptr<UpstreamSet> upstreams = upstreams_;  // a reload may replace it meanwhile
   if (!upstreams) {
     co_return landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"), transports::Source::failure);
   }
-  auto reply = co_await upstreams->resolve({key.question, key.dnssec_ok, key.checking_disabled}, deadline);
+  const transports::Ask ask{key.question, key.dnssec_ok, key.checking_disabled};
+  auto reply = co_await upstreams->resolve(ask, deadline);
+  if (!reply && upstreams_ && upstreams_ != upstreams) {  // the old ones were closed under it
+    upstreams = upstreams_;
+    reply = co_await upstreams->resolve(ask, deadline);
+  }
   co_return store(key, std::move(reply));
 }
 
