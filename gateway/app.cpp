@@ -1,6 +1,9 @@
 // Starting, stopping and reloading the gateway.
 #include "gateway/app.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <future>
@@ -32,6 +35,25 @@ dns::CookieSecret random_secret() {
   return secret;
 }
 
+/// Whether a socket can be bound to it: a machine without IPv6 has no [::1].
+bool is_here(const base::Address& address) {
+  sockaddr_storage storage;
+  const unsigned size = base::Endpoint{address, 0}.to_sockaddr(storage);
+  const int probe = ::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  const bool bound = ::bind(probe, reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+  ::close(probe);
+  return bound;
+}
+
+/// Listeners that nobody asked for by name are left out where the machine has not their address.
+conf::Config without_absent_defaults(conf::Config config) {
+  std::erase_if(config.server.listen, [](const conf::ListenAddress& listener) {
+    return listener.by_default && !is_here(listener.endpoint.address);
+  });
+  return config;
+}
+
 std::string join(const std::vector<std::string>& sentences) {
   std::string all;
   for (const std::string& sentence : sentences) all += (all.empty() ? "" : "\n") + sentence;
@@ -55,13 +77,13 @@ admin::HttpServer::Options admin_options(const conf::Config& config) {
 
 }  // namespace
 
-App::App(conf::Config config, base::Log& log, Options options)
+App::App(const conf::Config& config, base::Log& log, Options options)
     : log_(log),
       options_(std::move(options)),
       control_socket_(std::make_unique<admin::ControlSocket>(config.server.state_directory)),
       metrics_(admin::metric_families),
       sheet_(metrics_.add_sheet()),
-      snapshots_(epochs_, std::make_shared<const Snapshot>(std::move(config), workers_of(config))),
+      snapshots_(epochs_, std::make_shared<const Snapshot>(without_absent_defaults(config), workers_of(config))),
       cookies_(random_secret()),
       certificates_(open_certificates(snapshots_.share()->config, log)),
       cache_({.budget = snapshots_.share()->config.cache.size,

@@ -44,7 +44,7 @@ class App final : public admin::Control {
 
   /// Takes the state directory, binds every listener, starts the workers and takes queries. Throws
   /// std::runtime_error with sentences when it cannot.
-  App(conf::Config config, base::Log& log, Options options);
+  App(const conf::Config& config, base::Log& log, Options options);
   ~App() override;
 
   /// No new work; what was accepted is answered; everything ends. Once, from any thread but a
