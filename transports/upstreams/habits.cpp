@@ -9,8 +9,7 @@ namespace {
 constexpr std::chrono::minutes unsupported_for{5};  // RFC 9018 §3
 }
 
-SentCookie CookieHabit::next(base::Bytes local, base::TimePoint now, Random& random) {
-  if (now < off_until_) return {};
+SentCookie CookieHabit::next(base::Bytes local, Random& random) {
   if (!std::ranges::equal(local, base::Bytes{local_}.first(local.size()))) {
     forget();
     std::ranges::copy(local, local_.begin());

@@ -57,9 +57,11 @@ enum class CookieVerdict : std::uint8_t {
 
 class CookieHabit {
  public:
+  /// Worth a try?
+  [[nodiscard]] bool usable(base::TimePoint now) const { return now >= off_until_; }
   /// The cookie for the next query. `local` is the address that it leaves from: neither part is
   /// used from another one (RFC 9018 §3, no tracking across networks).
-  SentCookie next(base::Bytes local, base::TimePoint now, Random& random);
+  SentCookie next(base::Bytes local, Random& random);
   /// Learns the server's part of a good one.
   CookieVerdict judge(const SentCookie& sent, bool present, base::Bytes cookie,
                       base::TimePoint now);

@@ -118,9 +118,10 @@ void PlainUpstream::prepare(Flight& flight, const Plan& plan) {
   sent.exact_case = plan.mixed_case;
   if (plan.mixed_case) randomise_case(sent.question.name, random_);
   sent.edns = plan.edns;
-  if (!plan.edns || !plan.cookie) return;
+  const base::TimePoint now = base::Clock::now();
+  if (!plan.edns || !plan.cookie || !cookies_.usable(now)) return;
   std::array<std::uint8_t, 16> local;
-  sent.cookie = cookies_.next(flight.socket.local_address(local), base::Clock::now(), random_);
+  sent.cookie = cookies_.next(flight.socket.local_address(local), random_);
 }
 
 std::size_t PlainUpstream::compose(const Flight& flight, base::MutableBytes out) const {
