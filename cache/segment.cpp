@@ -73,7 +73,9 @@ void* Segment::room_for(std::size_t size, base::Seconds32 now) {
   }
   reclaim();
   if (void* const block = slabs_.take(size_class)) return block;
-  // What already waits for readers will do: a reader that stays must not empty the cache.
+  // A reader that stays must not empty the cache: while much waits for it, nothing more is evicted.
+  if (stats_.retired_octets.value() > slabs_.pages() * Slabs::page_size / 16) return nullptr;
+
   const Entry* victim = nullptr;
   for (unsigned count = 0; count < evictions_at_once && waiting_blocks_[size_class] == 0; ++count) {
     victim = evict_one(now);

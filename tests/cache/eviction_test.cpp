@@ -115,6 +115,11 @@ TEST_F(EvictionTest, AReaderInABatchKeepsItsViewAndHoldsUpOnlyTheMemoryItMaySee)
   cache.flush();
   for (std::size_t number = 0; number < 50'000; ++number) store_address(host(number), 3600);
   EXPECT_TRUE(std::ranges::equal(found.answer.wire, wire));
+  for (std::size_t number = 0; number < 1000; ++number) {  // and of many sizes
+    const dns::Question text =
+        question_of("text-" + std::to_string(number) + ".example.", dns::RrType::txt);
+    store(text, Reply(text).text(3600, 1000 + number * 30));
+  }
   const CacheStats held = cache.stats();
   EXPECT_GT(held.retired_octets, 0U);
   EXPECT_GT(held.refused, 0U) << "room is found only once the reader is done";
