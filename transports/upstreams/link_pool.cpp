@@ -15,7 +15,8 @@ LinkPool::LinkPool(const conf::Upstream& upstream, const UpstreamContext& contex
           upstream, context.executor, context.random, context.receive_buffer, context.log, metrics,
           std::move(tls), std::make_unique_for_overwrite<LinkTerms::Octets>())),
       edns_(edns),
-      under_way_(context.executor) {}
+      under_way_(context.executor),
+      line_(context.executor) {}
 
 LinkPool::~LinkPool() {
   for (const std::shared_ptr<Link>& link : links_)
@@ -25,12 +26,13 @@ LinkPool::~LinkPool() {
 Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& ask,
                                                                      base::TimePoint limit) {
   const UnderWay::Mark mark(under_way_);
+  const Line::Leaving leaving(line_);
   const base::TimePoint began = base::Clock::now();
   bool edns = edns_.usable(began);
   bool edns_refused = false;
   bool retried = false;
   for (;;) {
-    Picked link = pick(retried ? began : base::TimePoint::min());
+    Picked link = co_await pick_in_turn(retried ? began : base::TimePoint::min(), limit);
     if (!link) co_return std::unexpected(std::move(link.error()));
     Waiting waiting(terms_->executor, ask, edns);
     (*link)->send(waiting);
@@ -80,6 +82,16 @@ Awaitable<void> LinkPool::wait(Waiting& waiting, Link& link, base::TimePoint lim
     if (base::Clock::now() >= limit) co_return;
     if (!std::exchange(doubted, true)) link.doubt(waiting);
   }
+}
+
+Awaitable<LinkPool::Picked> LinkPool::pick_in_turn(base::TimePoint dialed_after,
+                                                   base::TimePoint limit) {
+  Picked link = pick(dialed_after);
+  for (bool again = false; !link && link.error().reason == Reason::busy; again = true) {
+    if (!co_await line_.wait(limit, again)) break;
+    link = pick(dialed_after);
+  }
+  co_return link;
 }
 
 LinkPool::Picked LinkPool::pick(base::TimePoint dialed_after) {
@@ -138,6 +150,7 @@ void LinkPool::note_barren(const Link& link) {
 
 Awaitable<void> LinkPool::close(base::TimePoint drain_until) {
   closing_ = true;
+  line_.call_all();
   for (const std::shared_ptr<Link>& link : links_) link->retire();
   co_await under_way_.none_left(drain_until);
   for (const std::shared_ptr<Link>& link : links_)

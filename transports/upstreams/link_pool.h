@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "transports/upstreams/habits.h"
+#include "transports/upstreams/line.h"
 #include "transports/upstreams/link.h"
 #include "transports/upstreams/metrics.h"
 #include "transports/upstreams/timer.h"
@@ -37,6 +38,8 @@ class LinkPool {
 
   /// A link with room that was dialled after `youngest`, or a new one.
   Picked pick(base::TimePoint dialed_after);
+  /// The same; waits for room when all links are full.
+  Awaitable<Picked> pick_in_turn(base::TimePoint dialed_after, base::TimePoint limit);
   Picked dial();
   void sweep();
   void note_fruitful();
@@ -50,6 +53,7 @@ class LinkPool {
   EdnsHabit& edns_;
   std::vector<std::shared_ptr<Link>> links_;
   UnderWay under_way_;
+  Line line_;
   bool closing_ = false;
   unsigned barren_in_a_row_ = 0;
   base::TimePoint no_dial_before_{};

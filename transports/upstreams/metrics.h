@@ -26,7 +26,7 @@ enum class Reason : std::uint8_t {
   tls,          ///< any other failure of the handshake or of a record
   malformed,    ///< replies that cannot be read, or broken framing
   truncated,    ///< truncated even over TCP
-  busy,         ///< all links are full, or a dial has failed just now
+  busy,         ///< all links were full until the limit, or a dial has failed just now
   closing,      ///< we are shutting down, or were reconfigured
   ours,         ///< no socket to be had, no authorities to trust
 };
