@@ -109,7 +109,7 @@ void App::start_workers() {
   // SO_REUSEPORT would let another gateway of this user share our ports without a word.
   for (const conf::ListenAddress& address : config.server.listen) transports::require_free(address);
   for (std::size_t i = 0; i < homes_.size(); ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, shared_, config));
+    workers_.push_back(std::make_unique<Worker>(shared_, config));
     homes_[i] = workers_.back()->port();
     if (i != 0) continue;
     // Port 0: the kernel chooses for the first worker, and the others share it.

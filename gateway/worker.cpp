@@ -14,11 +14,25 @@ transports::Awaitable<void> retire(std::shared_ptr<UpstreamSet> old, base::TimeP
   co_await old->close(drain_until);
 }
 
+/// Kept by everyone who drains; the last to let go tells it.
+struct Drained {
+  explicit Drained(std::promise<void> to_tell) : told(std::move(to_tell)) {}
+  ~Drained() { told.set_value(); }
+  Drained(const Drained&) = delete;
+  Drained& operator=(const Drained&) = delete;
+  std::promise<void> told;
+};
+
+transports::Awaitable<void> stop(transports::Listener& listener, base::TimePoint drain_until,
+                                 std::shared_ptr<const Drained> drained) {
+  co_await listener.stop(drain_until);
+  drained.reset();
+}
+
 }  // namespace
 
-Worker::Worker(std::size_t index, const SharedParts& shared, const conf::Config& config)
-    : index_(index),
-      shared_(shared),
+Worker::Worker(const SharedParts& shared, const conf::Config& config)
+    : shared_(shared),
       sheet_(shared.metrics.add_sheet()),
       epoch_(shared.epochs),
       home_({context_, shared.flights, shared.cache, shared.snapshots, epoch_, shared.log}),
@@ -66,7 +80,7 @@ std::future<void> Worker::drain(base::TimePoint drain_until) {
   std::promise<void> promise;
   auto done = promise.get_future();
   mailbox_.push([this, drain_until, promise = std::move(promise)]() mutable {
-    boost::asio::co_spawn(context_, stop_listeners(drain_until, std::move(promise)), boost::asio::detached);
+    stop_listeners(drain_until, std::move(promise));
   });
   return done;
 }
@@ -79,9 +93,12 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-transports::Awaitable<void> Worker::stop_listeners(base::TimePoint drain_until, std::promise<void> done) {
-  for (const auto& listener : listeners_) co_await listener->stop(drain_until);
-  done.set_value();
+/// All at once: while one drains, the others must take nothing new either.
+void Worker::stop_listeners(base::TimePoint drain_until, std::promise<void> done) {
+  const auto drained = std::make_shared<const Drained>(std::move(done));
+  for (const auto& listener : listeners_) {
+    boost::asio::co_spawn(context_, gateway::stop(*listener, drain_until, drained), boost::asio::detached);
+  }
 }
 
 transports::Awaitable<void> Worker::end(base::TimePoint drain_until) {
@@ -99,14 +116,11 @@ std::future<Worker::Configured> Worker::configure(std::shared_ptr<const Snapshot
 }
 
 Worker::Configured Worker::take(const Snapshot& snapshot) {
-  std::shared_ptr<UpstreamSet> upstreams;
-  if (index_ < snapshot.homes) {
-    auto made = make_upstreams(snapshot);
-    if (!made) return std::unexpected{std::move(made.error())};
-    upstreams = std::move(*made);
-  }
+  // On workers that are no home too: around a reload that changes how many are, both are asked.
+  auto upstreams = make_upstreams(snapshot);
+  if (!upstreams) return std::unexpected{std::move(upstreams.error())};
   limits_ = snapshot.config.limits;
-  if (auto old = home_.replace(std::move(upstreams))) {
+  if (auto old = home_.replace(std::move(*upstreams))) {
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
     boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);
   }

@@ -52,7 +52,7 @@ struct SharedParts {
 class Worker {
  public:
   /// Binds its listeners; throws a sentence when it cannot.
-  Worker(std::size_t index, const SharedParts& shared, const conf::Config& config);
+  Worker(const SharedParts& shared, const conf::Config& config);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -79,10 +79,9 @@ class Worker {
  private:
   Configured take(const Snapshot& snapshot);
   std::expected<std::shared_ptr<UpstreamSet>, std::string> make_upstreams(const Snapshot& snapshot);
-  transports::Awaitable<void> stop_listeners(base::TimePoint drain_until, std::promise<void> done);
+  void stop_listeners(base::TimePoint drain_until, std::promise<void> done);
   transports::Awaitable<void> end(base::TimePoint drain_until);
 
-  std::size_t index_;
   const SharedParts& shared_;
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<transports::Executor> work_{context_.get_executor()};
