@@ -59,7 +59,6 @@ server:
   udp-workers: 1
   tcp-workers: 1
   background-workers: 1
-  tcp-io-timeout: 3000
 database:
   storage: {self.folder}/knot
 log:
