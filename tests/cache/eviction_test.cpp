@@ -2,9 +2,11 @@
 // al., NSDI 2024.
 #include "cache/segment.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <bit>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -169,6 +171,37 @@ TEST(Budget, SmallestBudgetWorks) {
     }
   };
   Case().TestBody();
+}
+
+/// Of this process, in octets.
+std::size_t resident() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t whole = 0;
+  std::size_t pages = 0;
+  statm >> whole >> pages;
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST(Budget, CostsNothingUntilAnswersFillIt) {
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "a sanitizer's shadow of the memory is resident too";
+#endif
+  struct Case : CacheTest {
+    Case() : CacheTest(std::uint64_t{1} << 30) {}
+    void TestBody() override {
+      EXPECT_LT(resident() - before, 1U << 20) << "of a GiB";
+      for (std::size_t number = 0; number < 10'000; ++number) find(host(number));
+      EXPECT_LT(resident() - before, 2U << 20) << "a look-up touches no memory for good";
+      store_address("www.example.", 60);
+      EXPECT_EQ(find("www.example.").state, State::fresh);
+      EXPECT_LT(resident() - before, 2U << 20) << "nor does the first answer";
+    }
+    std::size_t before = 0;
+  };
+  const std::size_t before = resident();
+  Case budget;
+  budget.before = before;
+  budget.TestBody();
 }
 
 class BudgetTest : public EvictionTest {
