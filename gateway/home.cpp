@@ -116,13 +116,7 @@ std::shared_ptr<const Landed> Home::store(const FlightKey& key, base::Result<dns
   }
   const dns::AnswerFacts facts = dns::facts_of(reply->view());
   const cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
-  const bool negative = facts.kind == dns::AnswerKind::nodata || facts.kind == dns::AnswerKind::nxdomain;
-  if (negative && lifetime.keep) {
-    dns::clamp_ttls(*reply, 0, lifetime.fresh_seconds);  // RFC 2308 §5: the SOA's TTL is the negative TTL
-  } else {
-    dns::clamp_ttls(*reply, static_cast<std::uint32_t>(limits.min_ttl.count()),
-                    static_cast<std::uint32_t>(limits.max_ttl.count()));
-  }
+  dns::clamp_ttls(*reply, lifetime.least_ttl, lifetime.most_ttl);
   if (lifetime.keep) parts_.cache.insert(at, reply->view(), lifetime, now);
   return landed(std::move(*reply), transports::Source::upstream);
 }

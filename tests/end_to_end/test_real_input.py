@@ -79,8 +79,8 @@ class Truth:
         return self._most[rrset]
 
     def age(self):
-        """Seconds since the first question, at most."""
-        return time.monotonic() - self._began + 1
+        """Seconds since the first question, at most; each of two caches rounds to whole ones."""
+        return time.monotonic() - self._began + 3
 
     def __getitem__(self, key):
         return self._answers[key]

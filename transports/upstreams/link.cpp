@@ -87,16 +87,18 @@ Awaitable<void> Link::write_all(std::shared_ptr<Link> self, UnderWay::Mark mark)
 }
 
 void Link::flush() {
-  const base::Bytes waiting = base::Bytes{outbox_}.subspan(outbox_sent_);
-  if (waiting.empty()) return;
-  const ChannelResult written = connection_.write(waiting);
-  outbox_sent_ += written.octets;
+  ChannelStatus status = ChannelStatus::ok;
+  while (status == ChannelStatus::ok && outbox_sent_ < outbox_.size()) {
+    const ChannelResult written = connection_.write(next_to_write());
+    outbox_sent_ += written.octets;
+    status = written.status;
+  }
   if (outbox_sent_ == outbox_.size()) {
     outbox_.clear();
     outbox_sent_ = 0;
     if (outbox_.capacity() > outbox_max / 8) outbox_.shrink_to_fit();  // an idle link costs little
   }
-  switch (written.status) {
+  switch (status) {
     case ChannelStatus::ok:
     case ChannelStatus::want_read: break;  // TLS wants to hear first: the reader wakes us
     case ChannelStatus::want_write: write_blocked_ = true; break;
@@ -105,6 +107,14 @@ void Link::flush() {
       close(LinkEnd::error, fail(Reason::closed, connection_.failure_text()));
       break;
   }
+}
+
+/// Over TLS each query is a record of its own: Knot DNS 3.4.6 answers the first of several in one
+/// record, and the others when more octets come.
+base::Bytes Link::next_to_write() const {
+  constexpr std::size_t length_size = 2;
+  const base::Bytes waiting = base::Bytes{outbox_}.subspan(outbox_sent_);
+  return terms_->tls ? waiting.first(length_size + base::load_u16(waiting.data())) : waiting;
 }
 
 void Link::wake_writer() {

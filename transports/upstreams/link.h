@@ -109,6 +109,7 @@ class Link {
   void finish(Waiting& waiting);
   void leave(Waiting& waiting);
   void flush();
+  [[nodiscard]] base::Bytes next_to_write() const;
   void wake_writer();
   void after_departure();
   [[nodiscard]] base::TimePoint next_look() const;
