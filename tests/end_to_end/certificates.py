@@ -30,7 +30,7 @@ class Identity:
 class Authority:
     """A certificate authority that lives in `folder`."""
 
-    def __init__(self, folder, name="Test authority"):
+    def __init__(self, folder, name="Test authority", *, file_name=None):
         self.folder = folder
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -46,14 +46,14 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(self._key, hashes.SHA256())
         )
-        self.file = folder / f"{name.replace(' ', '-').lower()}.pem"
+        self.file = folder / f"{file_name or name.replace(' ', '-').lower()}.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject, key, begins, ends):
+    def _builder(self, subject, key, begins, ends, issuer=None):
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(self._name)
+            .issuer_name(issuer or self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(begins)
@@ -67,29 +67,39 @@ class Authority:
         *,
         common_name=NAME,
         expired=False,
+        valid=None,
+        self_signed=False,
+        signed_by=None,
         file_name=None,
     ):
-        """A leaf for `names` and `addresses`; an expired one ended yesterday."""
+        """A leaf for `names` and `addresses`, of the last ten days and the next twenty if nothing else
+        is said; an expired one ended yesterday. `signed_by` is a leaf that poses as an authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
         ends = now - datetime.timedelta(days=1) if expired else now + datetime.timedelta(days=20)
-        builder = self._builder(
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]),
-            key,
-            now - datetime.timedelta(days=10),
-            ends,
-        ).add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        issuer, signer, chain = self._name, self._key, b""
+        if self_signed:
+            issuer, signer = subject, key
+        if signed_by:
+            chain = signed_by.chain_file.read_bytes()
+            issuer = x509.load_pem_x509_certificate(chain).subject
+            signer = serialization.load_pem_private_key(signed_by.key_file.read_bytes(), None)
+        begins, ends = valid or (now - datetime.timedelta(days=10), ends)
+        builder = self._builder(subject, key, begins, ends, issuer).add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )
         alternatives = [x509.DNSName(name) for name in names]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         if alternatives:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName(alternatives), critical=False
             )
-        certificate = builder.sign(self._key, hashes.SHA256())
+        certificate = builder.sign(signer, hashes.SHA256())
         self._issued += 1
         stem = file_name or f"{self.file.stem}-leaf{self._issued}"
         identity = Identity(self.folder / f"{stem}.crt", self.folder / f"{stem}.key")
-        identity.chain_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        identity.chain_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + chain)
         identity.key_file.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,

@@ -2,22 +2,23 @@
 and clients get SERVFAIL with the reason. RFC 5280, RFC 7858 §4.2, RFC 8310 §5.1, §8.1 and §9."""
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import socket
 import ssl
 import unittest
+import warnings
 
 from certificates import NAME, Authority
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from fake_upstream import FakeUpstream, address
 from gateway import Sallyport
-from harness import EndToEndTest, temporary_folder
-from messages import EDE_OPTION, NOERROR, SERVFAIL, query, read
+from harness import PATIENCE, EndToEndTest, temporary_folder
+from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from rfc import ADDRESS, TRANSPORTS
 
-A = 1
 NO_REACHABLE_AUTHORITY = 22
 DAY = datetime.timedelta(days=1)
 
@@ -31,18 +32,22 @@ def pin_of(identity):
     return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
-class OldTls:
-    """An identity whose server speaks TLS 1.1 at most."""
+def only_tls_1_1(context):
+    """The same, for nothing newer."""
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+class OldIdentity:
+    """Of a server that speaks TLS 1.1 alone."""
 
     def __init__(self, identity):
         self._identity = identity
 
     def server_context(self):
-        context = self._identity.server_context()
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-        return context
+        return only_tls_1_1(self._identity.server_context())
 
 
 class UpstreamTls(EndToEndTest):
@@ -50,8 +55,8 @@ class UpstreamTls(EndToEndTest):
         super().setUp()
         self.authority = Authority(self.folder)
 
-    def start(self, upstream, folder, **table):
-        table = {"url": upstream.url("tls"), "ca_file": self.authority.file, **table}
+    def start(self, upstream, folder, name=NAME, **table):
+        table = {"url": upstream.url("tls", name), "ca_file": self.authority.file, **table}
         return Sallyport(
             folder,
             [{key: value for key, value in table.items() if value is not None}],
@@ -70,14 +75,16 @@ class UpstreamTls(EndToEndTest):
                     for transport in TRANSPORTS:
                         found = read(gateway.ask(transport, f"secret.{transport}.example"))
                         self.assertEqual(
-                            (found.rcode, found.ede), (SERVFAIL, [NO_REACHABLE_AUTHORITY])
+                            (found.rcode, found.ede), (SERVFAIL, [NO_REACHABLE_AUTHORITY]), found
                         )
                         text = found.option(EDE_OPTION)[2:].decode()
                         self.assertRegex(text, words)
                     metrics = gateway.metrics()
                 self.assertEqual(upstream.count(), 0, "a query left, and to a stranger")
-                with self.assertRaises(BlockingIOError):
-                    clear.recv(1)
+                # Others on this machine may have had the port before us, and be sent late answers.
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        self.assertNotIn(b"secret", clear.recv(65535).lower())
         self.assertGreater(metrics.total("sallyport_upstream_errors_total"), 0)
 
     def check_believed(self, identity, **table):
@@ -102,7 +109,7 @@ class UpstreamTls(EndToEndTest):
         self.check_refused(self.authority.issue((), ()), "certificate: .*mismatch")
 
     def test_rfc6125_6_4_3_wildcards_that_do_not_cover_the_name(self):
-        for name in (f"*.{NAME}", "*", "*.*", "up*.example", "*.com"):
+        for name in (f"*.{NAME}", "*", "*.*", "up*.example", "*.example"):
             with self.subTest(name=name):
                 self.check_refused(self.authority.issue((name,), ()), "certificate: .*mismatch")
 
@@ -117,7 +124,7 @@ class UpstreamTls(EndToEndTest):
 
     def test_rfc5280_4_2_1_9_a_leaf_is_no_authority(self):
         leaf = self.authority.issue(("leaf.example",))
-        self.check_refused(self.authority.issue_below(leaf), "certificate: ")
+        self.check_refused(self.authority.issue(signed_by=leaf), "certificate: ")
 
     def test_rfc7858_4_2_a_pin_that_does_not_match(self):
         identity, other = self.authority.issue(), self.authority.issue()
@@ -130,12 +137,21 @@ class UpstreamTls(EndToEndTest):
             self.check_believed(identity, pins=pins, ca_file=None)
 
     def test_rfc8310_9_tls_1_1(self):
-        self.check_refused(OldTls(self.authority.issue()), "TLS handshake: .*(version|protocol)")
+        identity = OldIdentity(self.authority.issue())
+        with FakeUpstream(identity=identity) as upstream:
+            # It does serve those who are content with that.
+            context = only_tls_1_1(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+            context.load_verify_locations(self.authority.file)
+            with socket.create_connection(("127.0.0.1", upstream.tls_port), PATIENCE) as raw:
+                with context.wrap_socket(raw, server_hostname=NAME) as old:
+                    self.assertEqual(old.version(), "TLSv1.1")
+        self.check_refused(identity, "TLS handshake: ")
 
     def test_good_ones_are_believed(self):
-        for names in ((NAME,), ("other.example", NAME), (NAME.upper(),), ("*.example",)):
+        for names in ((NAME,), ("other.example", NAME), (NAME.upper(),)):
             with self.subTest(names=names):
                 self.check_believed(self.authority.issue(names, ()))
+        self.check_believed(self.authority.issue((f"*.{NAME}",), ()), name=f"ns.{NAME}")
 
     def test_rfc8446_4_6_1_sessions_are_resumed_with_whom_was_proved(self):
         """And with nobody else: the ticket of one certificate is no pass for another's server."""
