@@ -80,7 +80,9 @@ TEST_P(Stream, Rfc7766_6_2_1_1_QueriesAreCoalescedAndPipelined) {
   for (const Received& query : server->received()) {
     if (query.number > 0) writes.insert(query.write);
   }
-  EXPECT_EQ(writes.size(), 1U);  // fifty queries of one turn left together
+  // Fifty queries of one turn leave together; over TLS each is a record of its own, for Knot DNS
+  // 3.4.6 answers the first query of a record alone.
+  EXPECT_EQ(writes.size(), encrypted() ? 50U : 1U);
 }
 
 TEST_P(Stream, Rfc7766_7_RepliesComeInAnyOrder) {
