@@ -105,8 +105,9 @@ class Stream(Flow):
 
     transport = "tcp"
 
-    def __init__(self, address, seconds=None):
-        super().__init__(socket.create_connection(address, seconds or PATIENCE))
+    def __init__(self, address, seconds=None, *, source=None):
+        where_from = (source, 0) if source else None
+        super().__init__(socket.create_connection(address, seconds or PATIENCE, where_from))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._in = bytearray()
         self._out = bytearray()
