@@ -81,7 +81,9 @@ TEST_P(Stream, Rfc7766_6_2_1_1_QueriesAreCoalescedAndPipelined) {
     if (query.number > 0) writes.insert(query.write);
   }
   // Fifty queries of one turn leave together; over TLS each in a record, and a write, of its own.
-  if (!encrypted()) EXPECT_EQ(writes.size(), 1U);
+  if (!encrypted()) {
+    EXPECT_EQ(writes.size(), 1U);
+  }
 }
 
 TEST_P(Stream, Rfc7766_7_RepliesComeInAnyOrder) {
