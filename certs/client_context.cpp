@@ -19,7 +19,8 @@ namespace certs {
 
 namespace {
 
-// Where distributions keep the bundle; ours is a static binary, and OpenSSL knows but the place it was built for.
+// Where distributions keep the bundle; ours is a static binary, and OpenSSL knows but the place it
+// was built for.
 constexpr std::array bundles{
     "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Arch, Alpine, Gentoo
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // Fedora, RHEL
@@ -33,7 +34,8 @@ constexpr std::array bundles{
 constexpr std::size_t digest_size = SHA256_DIGEST_LENGTH;
 
 std::string system_bundle() {
-  if (const char* named = std::getenv("SSL_CERT_FILE"); named != nullptr && *named != '\0') return named;
+  if (const char* named = std::getenv("SSL_CERT_FILE"); named != nullptr && *named != '\0')
+    return named;
   for (const char* path : bundles) {
     if (::access(path, R_OK) == 0) return path;
   }
@@ -53,8 +55,8 @@ std::string spki_digest(X509& certificate) {
 
 std::string from_base64(const std::string& text) {
   std::string raw(text.size(), '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(raw.data()), base::as_bytes(text).data(),
-                                   static_cast<int>(text.size()));
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(raw.data()),
+                                   base::as_bytes(text).data(), static_cast<int>(text.size()));
   ERR_clear_error();
   if (size < static_cast<int>(digest_size)) return {};
   raw.resize(digest_size);  // DecodeBlock counts the padding as octets
@@ -66,8 +68,8 @@ std::string from_base64(const std::string& text) {
 std::string spki_pin(X509& certificate) {
   const std::string digest = spki_digest(certificate);
   std::string text(4 * ((digest_size + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), base::as_bytes(digest).data(),
-                                   static_cast<int>(digest.size()));
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   base::as_bytes(digest).data(), static_cast<int>(digest.size()));
   text.resize(static_cast<std::size_t>(size));
   return text;
 }
@@ -79,11 +81,13 @@ std::expected<CertificateStorePtr, std::string> Authorities::load(const std::str
     const std::string path = file.empty() ? system_bundle() : file;
     if (path.empty()) {
       return std::unexpected(
-          "no certificate authorities found on this system: install its ca-certificates package, or name a bundle");
+          "no certificate authorities found on this system: install its ca-certificates package, "
+          "or name a bundle");
     }
     CertificateStorePtr store(X509_STORE_new());
     if (!store || X509_STORE_load_file(store.get(), path.c_str()) != 1) {
-      return std::unexpected(path + ": cannot be read as PEM certificates: " + take_openssl_error());
+      return std::unexpected(path +
+                             ": cannot be read as PEM certificates: " + take_openssl_error());
     }
     kept = std::move(store);
   }
@@ -93,13 +97,16 @@ std::expected<CertificateStorePtr, std::string> Authorities::load(const std::str
 
 ClientContext::~ClientContext() = default;
 
-std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(const conf::Upstream& upstream,
-                                                                               Authorities& authorities) {
+std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
+    const conf::Upstream& upstream, Authorities& authorities) {
   std::unique_ptr<ClientContext> made(new ClientContext(authorities));
   made->context_.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* context = made->context_.get();
-  if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||  // RFC 8310 §9
-      // Key shares for the first two at once: no second round trip, whichever the server takes.
+  if (context == nullptr ||
+      SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) !=
+          1 ||  // RFC 8310 §9
+                // Key shares for the first two at once: no second round trip, whichever the server
+                // takes.
       SSL_CTX_set1_groups_list(context, "*X25519MLKEM768:*X25519:P-256") != 1) {
     return std::unexpected("no TLS: " + take_openssl_error());
   }
@@ -120,7 +127,8 @@ std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(c
   made->name_is_address_ = base::Address::from_text(upstream.tls_name).has_value();
   for (const std::string& pin : upstream.pins) {
     std::string digest = from_base64(pin);
-    if (digest.empty()) return std::unexpected(upstream.url + ": `" + pin + "` is not a base64 SHA-256 pin");
+    if (digest.empty())
+      return std::unexpected(upstream.url + ": `" + pin + "` is not a base64 SHA-256 pin");
     made->pins_.push_back(std::move(digest));
   }
   if (!made->pins_.empty()) {
@@ -151,18 +159,23 @@ std::expected<SslPtr, std::string> ClientContext::make_session() {
   SSL* ssl = session.get();
   SSL_set_connect_state(ssl);
   if (!server_name_.empty()) {
-    if (!name_is_address_) SSL_set_tlsext_host_name(ssl, server_name_.c_str());  // RFC 6066 §3: never an address
+    if (!name_is_address_)
+      SSL_set_tlsext_host_name(ssl, server_name_.c_str());  // RFC 6066 §3: never an address
     if (pins_.empty()) {
-      SSL_set_hostflags(ssl, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+      SSL_set_hostflags(ssl,
+                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
       const int set = name_is_address_
                           ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_name_.c_str())
                           : SSL_set1_host(ssl, server_name_.c_str());
-      if (set != 1) return std::unexpected("`" + server_name_ + "` cannot be verified: " + take_openssl_error());
+      if (set != 1)
+        return std::unexpected("`" + server_name_ +
+                               "` cannot be verified: " + take_openssl_error());
     }
   }
   if (!sessions_.empty()) {
     SSL_set_session(ssl, sessions_.back().get());
-    if (SSL_SESSION_get_protocol_version(sessions_.back().get()) >= TLS1_3_VERSION) sessions_.pop_back();
+    if (SSL_SESSION_get_protocol_version(sessions_.back().get()) >= TLS1_3_VERSION)
+      sessions_.pop_back();
   }
   return session;
 }
@@ -175,8 +188,9 @@ int ClientContext::on_new_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
-/// RFC 7858 §4.2: one key of the chain is pinned. A pinned leaf stands for itself; a pinned issuer must have signed
-/// the path down to the leaf, or anybody could add its certificate to a chain of their own.
+/// RFC 7858 §4.2: one key of the chain is pinned. A pinned leaf stands for itself; a pinned issuer
+/// must have signed the path down to the leaf, or anybody could add its certificate to a chain of
+/// their own.
 int ClientContext::verify_pins(X509_STORE_CTX* path, void* context) {
   const auto& pins = static_cast<ClientContext*>(context)->pins_;
   const auto pinned = [&pins](X509* certificate) {
@@ -188,7 +202,8 @@ int ClientContext::verify_pins(X509_STORE_CTX* path, void* context) {
     return 1;
   }
   const auto stack_free = [](STACK_OF(X509) * stack) { sk_X509_free(stack); };
-  const std::unique_ptr<STACK_OF(X509), decltype(stack_free)> anchors(sk_X509_new_null(), stack_free);
+  const std::unique_ptr<STACK_OF(X509), decltype(stack_free)> anchors(sk_X509_new_null(),
+                                                                      stack_free);
   STACK_OF(X509)* presented = X509_STORE_CTX_get0_untrusted(path);
   for (int i = 0; i < sk_X509_num(presented); ++i) {
     X509* certificate = sk_X509_value(presented, i);

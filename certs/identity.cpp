@@ -27,11 +27,14 @@ using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpensslDelete<&GENERAL_NAMES_fre
 /// A pass phrase is never asked for: nobody sits at a gateway's terminal.
 int no_pass_phrase(char*, int, int, void*) { return -1; }
 
-BioPtr memory_of(std::string_view text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+BioPtr memory_of(std::string_view text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  for (char& octet : out) octet = static_cast<char>(dns::to_lower(static_cast<std::uint8_t>(octet)));
+  for (char& octet : out)
+    octet = static_cast<char>(dns::to_lower(static_cast<std::uint8_t>(octet)));
   return out;
 }
 
@@ -40,7 +43,8 @@ std::expected<std::vector<CertificatePtr>, std::string> parse_chain(std::string_
   const BioPtr source = memory_of(pem);
   while (X509* certificate = PEM_read_bio_X509(source.get(), nullptr, &no_pass_phrase, nullptr)) {
     chain.emplace_back(certificate);
-    if (chain.size() > chain_length_max) return std::unexpected("more than 10 certificates in one chain");
+    if (chain.size() > chain_length_max)
+      return std::unexpected("more than 10 certificates in one chain");
   }
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   const std::string why = take_openssl_error();
@@ -55,7 +59,8 @@ std::expected<KeyPtr, std::string> parse_key(std::string_view pem) {
   if (key) return key;
   const bool sealed = pem.find("ENCRYPTED") != std::string_view::npos;
   const std::string why = take_openssl_error();
-  if (sealed) return std::unexpected("the key is under a pass phrase; a server needs it without one");
+  if (sealed)
+    return std::unexpected("the key is under a pass phrase; a server needs it without one");
   return std::unexpected("no private key in it (PEM is expected): " + why);
 }
 
@@ -66,7 +71,8 @@ void read_names(Identity& identity) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     int kind = 0;
     const auto* value = static_cast<const ASN1_STRING*>(GENERAL_NAME_get0_value(name, &kind));
-    const base::Bytes octets(ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value)));
+    const base::Bytes octets(ASN1_STRING_get0_data(value),
+                             static_cast<std::size_t>(ASN1_STRING_length(value)));
     if (kind == GEN_DNS) {
       identity.dns_names.push_back(lower(base::as_text(octets)));
     } else if (kind == GEN_IPADD && octets.size() == 4) {
@@ -107,15 +113,18 @@ std::optional<std::string> complaint_about(const Identity& identity, std::time_t
       continue;
     }
     ERR_clear_error();
-    return std::format("certificate {} of the chain is not the issuer of certificate {}: the order is leaf, its "
-                       "issuer, and so on",
-                       i + 2, i + 1);
+    return std::format(
+        "certificate {} of the chain is not the issuer of certificate {}: the order is leaf, its "
+        "issuer, and so on",
+        i + 2, i + 1);
   }
   if (identity.dns_names.empty() && identity.addresses.empty()) {
     return "the certificate names nobody: it has no DNS name or address in its subjectAltName";
   }
-  if (now >= identity.not_after) return "the certificate expired on " + date_text(identity.not_after);
-  if (now < identity.not_before) return "the certificate is not valid before " + date_text(identity.not_before);
+  if (now >= identity.not_after)
+    return "the certificate expired on " + date_text(identity.not_after);
+  if (now < identity.not_before)
+    return "the certificate is not valid before " + date_text(identity.not_before);
   return std::nullopt;
 }
 
@@ -126,7 +135,8 @@ std::expected<std::string, std::string> read_small_file(const std::string& path)
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (in.bad()) return std::unexpected(path + ": cannot be read");
   text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > file_size_max) return std::unexpected(path + ": more than 1 MiB; this is no certificate");
+  if (text.size() > file_size_max)
+    return std::unexpected(path + ": more than 1 MiB; this is no certificate");
   return text;
 }
 
@@ -149,8 +159,8 @@ bool Identity::names_by_wildcard(std::string_view server_name) const {
   });
 }
 
-std::expected<Identity, std::string> parse_identity(std::string_view chain_pem, std::string_view key_pem,
-                                                    std::time_t now) {
+std::expected<Identity, std::string> parse_identity(std::string_view chain_pem,
+                                                    std::string_view key_pem, std::time_t now) {
   ERR_clear_error();
   auto chain = parse_chain(chain_pem);
   if (!chain) return std::unexpected(chain.error());
@@ -170,12 +180,13 @@ std::expected<Identity, std::string> parse_identity(std::string_view chain_pem, 
   } else if (!identity.addresses.empty()) {
     identity.name = identity.addresses.front().to_text();
   }
-  if (auto complaint = complaint_about(identity, now)) return std::unexpected(std::move(*complaint));
+  if (auto complaint = complaint_about(identity, now))
+    return std::unexpected(std::move(*complaint));
   return identity;
 }
 
-std::expected<Identity, std::string> read_identity(const std::string& chain_file, const std::string& key_file,
-                                                   std::time_t now) {
+std::expected<Identity, std::string> read_identity(const std::string& chain_file,
+                                                   const std::string& key_file, std::time_t now) {
   const auto chain = read_small_file(chain_file);
   if (!chain) return std::unexpected(chain.error());
   const auto key = read_small_file(key_file);

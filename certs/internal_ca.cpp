@@ -27,7 +27,8 @@ namespace {
 
 constexpr std::time_t day = 24 * 60 * 60;
 constexpr std::time_t authority_life = 3653 * day;  // ten years
-// What browsers and mobile systems accept at most is 398 days; a leaf is renewed when a third is left.
+// What browsers and mobile systems accept at most is 398 days; a leaf is renewed when a third is
+// left.
 constexpr std::time_t leaf_life = 397 * day;
 constexpr std::time_t clock_skew = 60 * 60;
 constexpr int serial_bits = 159;  // RFC 5280 §4.1.2.2: positive, 20 octets at most
@@ -60,7 +61,8 @@ std::string pem_of(const EVP_PKEY& key) {
 
 bool add_extension(X509& certificate, X509* issuer, int kind, const std::string& value) {
   X509V3_CTX context{};
-  X509V3_set_ctx(&context, issuer != nullptr ? issuer : &certificate, &certificate, nullptr, nullptr, 0);
+  X509V3_set_ctx(&context, issuer != nullptr ? issuer : &certificate, &certificate, nullptr,
+                 nullptr, 0);
   const ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()));
   return extension && X509_add_ext(&certificate, extension.get(), -1) == 1;
 }
@@ -78,7 +80,8 @@ bool set_name(X509& certificate, const std::string& common_name) {
 }
 
 /// A certificate with everything but extensions and signature.
-CertificatePtr begin_certificate(EVP_PKEY& key, const std::string& common_name, std::time_t now, std::time_t life) {
+CertificatePtr begin_certificate(EVP_PKEY& key, const std::string& common_name, std::time_t now,
+                                 std::time_t life) {
   CertificatePtr made(X509_new());
   if (!made || X509_set_version(made.get(), X509_VERSION_3) != 1 || !set_serial(*made) ||
       !set_name(*made, common_name) || X509_set_pubkey(made.get(), &key) != 1) {
@@ -107,11 +110,12 @@ struct Pair {
 
 std::expected<Pair, std::string> make_authority(std::time_t now) {
   KeyPtr key(EVP_EC_gen("P-256"));
-  // The name differs from one installation to the next: clients that trust two must not mix them up.
+  // The name differs from one installation to the next: clients that trust two must not mix them
+  // up.
   std::array<unsigned char, 4> mark{};
   RAND_bytes(mark.data(), static_cast<int>(mark.size()));
-  const std::string name = std::format("Sallyport internal authority {:02x}{:02x}{:02x}{:02x}", mark[0], mark[1],
-                                       mark[2], mark[3]);
+  const std::string name = std::format("Sallyport internal authority {:02x}{:02x}{:02x}{:02x}",
+                                       mark[0], mark[1], mark[2], mark[3]);
   CertificatePtr made = key ? begin_certificate(*key, name, now, authority_life) : nullptr;
   if (!made || X509_set_issuer_name(made.get(), X509_get_subject_name(made.get())) != 1 ||
       !add_extension(*made, nullptr, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
@@ -123,7 +127,8 @@ std::expected<Pair, std::string> make_authority(std::time_t now) {
   return Pair{std::move(made), std::move(key)};
 }
 
-std::expected<Pair, std::string> make_leaf(const Pair& authority, const LeafNames& names, std::time_t now) {
+std::expected<Pair, std::string> make_leaf(const Pair& authority, const LeafNames& names,
+                                           std::time_t now) {
   KeyPtr key(EVP_EC_gen("P-256"));
   constexpr std::size_t common_name_max = 64;  // RFC 5280 appendix A, ub-common-name
   std::string name = names.dns_names.empty() ? "Sallyport" : names.dns_names.front();
@@ -138,7 +143,8 @@ std::expected<Pair, std::string> make_leaf(const Pair& authority, const LeafName
       !add_extension(*made, issuer, NID_authority_key_identifier, "keyid:always") ||
       !add_extension(*made, issuer, NID_subject_alt_name, subject_names(names)) ||
       X509_sign(made.get(), authority.key.get(), EVP_sha256()) == 0) {
-    return std::unexpected("cannot make a certificate for " + subject_names(names) + ": " + take_openssl_error());
+    return std::unexpected("cannot make a certificate for " + subject_names(names) + ": " +
+                           take_openssl_error());
   }
   return Pair{std::move(made), std::move(key)};
 }
@@ -160,7 +166,8 @@ std::optional<Pair> load_authority(const std::string& certificate_file, const st
   const auto certificate_pem = read_file(certificate_file);
   const auto key_pem = read_file(key_file);
   if (!certificate_pem || !key_pem) return std::nullopt;
-  const BioPtr certificate_in(BIO_new_mem_buf(certificate_pem->data(), static_cast<int>(certificate_pem->size())));
+  const BioPtr certificate_in(
+      BIO_new_mem_buf(certificate_pem->data(), static_cast<int>(certificate_pem->size())));
   const BioPtr key_in(BIO_new_mem_buf(key_pem->data(), static_cast<int>(key_pem->size())));
   Pair pair{CertificatePtr(PEM_read_bio_X509(certificate_in.get(), nullptr, nullptr, nullptr)),
             KeyPtr(PEM_read_bio_PrivateKey(key_in.get(), nullptr, nullptr, nullptr))};
@@ -177,7 +184,8 @@ bool holds_for_all(const Identity& identity, const LeafNames& names) {
   std::vector<std::string> given_names = identity.dns_names;
   std::ranges::sort(wanted_names);
   std::ranges::sort(given_names);
-  if (wanted_names != given_names || identity.addresses.size() != names.addresses.size()) return false;
+  if (wanted_names != given_names || identity.addresses.size() != names.addresses.size())
+    return false;
   return std::ranges::all_of(names.addresses, [&identity](const base::Address& address) {
     const base::Address plain = address.is_v4() ? address : base::Address::v6(address.octets());
     return std::ranges::find(identity.addresses, plain) != identity.addresses.end();
@@ -190,11 +198,13 @@ bool issued_by(const Identity& identity, const X509& authority) {
 
 }  // namespace
 
-std::expected<void, std::string> write_atomically(const std::string& path, std::string_view text, unsigned mode) {
+std::expected<void, std::string> write_atomically(const std::string& path, std::string_view text,
+                                                  unsigned mode) {
   const std::string temporary = path + ".new";
   ::unlink(temporary.c_str());  // of a run that was cut off
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                                static_cast<mode_t>(mode));
+  const int descriptor =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+             static_cast<mode_t>(mode));
   if (descriptor < 0) return complain(temporary);
   std::size_t written = 0;
   bool good = ::fchmod(descriptor, static_cast<mode_t>(mode)) == 0;  // whatever the umask says
@@ -221,7 +231,8 @@ std::expected<void, std::string> write_atomically(const std::string& path, std::
   return {};
 }
 
-std::expected<InternalLeaf, std::string> InternalCa::leaf_for(const LeafNames& names, std::time_t now) const {
+std::expected<InternalLeaf, std::string> InternalCa::leaf_for(const LeafNames& names,
+                                                              std::time_t now) const {
   const std::string hidden = directory_ + "/private";
   const std::string authority_key_file = hidden + "/ca.key";
   const std::string leaf_file = hidden + "/server.pem";
@@ -244,7 +255,8 @@ std::expected<InternalLeaf, std::string> InternalCa::leaf_for(const LeafNames& n
     if (auto wrote = write_atomically(authority_key_file, pem_of(*authority->key), 0600); !wrote) {
       return std::unexpected(wrote.error());
     }
-    if (auto wrote = write_atomically(authority_file(), pem_of(*authority->certificate), 0644); !wrote) {
+    if (auto wrote = write_atomically(authority_file(), pem_of(*authority->certificate), 0644);
+        !wrote) {
       return std::unexpected(wrote.error());
     }
   }
@@ -253,8 +265,10 @@ std::expected<InternalLeaf, std::string> InternalCa::leaf_for(const LeafNames& n
   if (!leaf) return std::unexpected(leaf.error());
   const std::string chain_pem = pem_of(*leaf->certificate);  // who trusts the authority has it
   const std::string key_pem = pem_of(*leaf->key);
-  if (auto wrote = write_atomically(leaf_key_file, key_pem, 0600); !wrote) return std::unexpected(wrote.error());
-  if (auto wrote = write_atomically(leaf_file, chain_pem, 0600); !wrote) return std::unexpected(wrote.error());
+  if (auto wrote = write_atomically(leaf_key_file, key_pem, 0600); !wrote)
+    return std::unexpected(wrote.error());
+  if (auto wrote = write_atomically(leaf_file, chain_pem, 0600); !wrote)
+    return std::unexpected(wrote.error());
   auto identity = parse_identity(chain_pem, key_pem, now);
   if (!identity) return std::unexpected("the certificate just made: " + identity.error());
   return InternalLeaf{names, std::move(*identity)};

@@ -19,13 +19,14 @@ constexpr bool memory_is_watched = true;
 constexpr bool memory_is_watched = false;
 #endif
 
-// A TLS record with its overhead, as OpenSSL 3.5 asks for it when it reads (about 16.7 KiB) and writes.
+// A TLS record with its overhead, as OpenSSL 3.5 asks for it when it reads (about 16.7 KiB) and
+// writes.
 constexpr std::size_t block_size_min = 16 * 1024;
 constexpr std::size_t block_size = 18 * 1024;
 
-/// Blocks of one size that wait for their next use: a worker reads or writes one record at a time, and a
-/// handshake holds two blocks for a while. Needs no destructor, as OpenSSL frees memory of a thread after
-/// the thread's objects have gone.
+/// Blocks of one size that wait for their next use: a worker reads or writes one record at a time,
+/// and a handshake holds two blocks for a while. Needs no destructor, as OpenSSL frees memory of a
+/// thread after the thread's objects have gone.
 struct BlockStock {
   std::array<void*, 16> blocks;
   std::size_t count;

@@ -1,4 +1,5 @@
-// OpenSSL's objects with owners, and its error queue as a sentence. Whoever makes an object owns it.
+// OpenSSL's objects with owners, and its error queue as a sentence. Whoever makes an object owns
+// it.
 #pragma once
 
 #include <openssl/bio.h>
@@ -24,13 +25,14 @@ using CertificateStorePtr = std::unique_ptr<X509_STORE, OpensslDelete<&X509_STOR
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslDelete<&EVP_PKEY_free>>;
 using BioPtr = std::unique_ptr<BIO, OpensslDelete<&BIO_free_all>>;
 
-/// To be called first thing in the program, before anything uses OpenSSL (false: too late). OpenSSL then reads no
-/// configuration file of the system it happens to run on, and takes its record buffers from a small stock of each
-/// thread: an idle connection gives them back with every message (SSL_MODE_RELEASE_BUFFERS).
+/// To be called first thing in the program, before anything uses OpenSSL (false: too late). OpenSSL
+/// then reads no configuration file of the system it happens to run on, and takes its record
+/// buffers from a small stock of each thread: an idle connection gives them back with every message
+/// (SSL_MODE_RELEASE_BUFFERS).
 bool set_up_openssl();
 
-/// The newest entry of this thread's error queue in words ("no start line"), and the queue emptied: what one
-/// connection left there must not be taken for another's.
+/// The newest entry of this thread's error queue in words ("no start line"), and the queue emptied:
+/// what one connection left there must not be taken for another's.
 std::string take_openssl_error();
 
 }  // namespace certs

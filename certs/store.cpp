@@ -63,10 +63,11 @@ bool past_two_thirds(const Identity& identity, std::time_t now) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<Store>, std::vector<std::string>> Store::open(const conf::Config& config,
-                                                                            base::Log& log, Wall wall) {
+std::expected<std::unique_ptr<Store>, std::vector<std::string>> Store::open(
+    const conf::Config& config, base::Log& log, Wall wall) {
   std::unique_ptr<Store> store(new Store(config.tls.ticket_rotation, log, std::move(wall)));
-  if (auto replaced = store->replace(config); !replaced) return std::unexpected(std::move(replaced.error()));
+  if (auto replaced = store->replace(config); !replaced)
+    return std::unexpected(std::move(replaced.error()));
   return store;
 }
 
@@ -101,7 +102,8 @@ std::expected<void, std::vector<std::string>> Store::replace(const conf::Config&
   return {};
 }
 
-std::expected<Store::Served, std::vector<std::string>> Store::build(const conf::Config& config) const {
+std::expected<Store::Served, std::vector<std::string>> Store::build(
+    const conf::Config& config) const {
   Served next;
   next.tls = config.tls;
   std::vector<std::string> complaints;
@@ -149,7 +151,8 @@ std::expected<void, std::string> Store::make_contexts(Served& served) const {
       others.push_back({identity, std::move(*context)});
     }
   }
-  if (!others.empty()) choose_by_server_name(*served.context, identities.front(), std::move(others));
+  if (!others.empty())
+    choose_by_server_name(*served.context, identities.front(), std::move(others));
   return {};
 }
 
@@ -171,16 +174,20 @@ bool Store::look_at_pairs(Served& next) {
   for (std::size_t i = 0; i < next.pairs.size(); ++i) {
     Pair& pair = next.pairs[i];
     const PairMark mark = mark_of(pair.files);
-    if (mark == pair.mark || mark == refused_[pair.files.chain_file]) continue;
+    const auto refused = refused_.find(pair.files.chain_file);
+    if (mark == pair.mark || (refused != refused_.end() && mark == refused->second)) continue;
     auto identity = read_identity(pair.files.chain_file, pair.files.key_file, wall_());
-    // Renewal tools write two files, one after the other: what changed while it was read is looked at again.
+    // Renewal tools write two files, one after the other: what changed while it was read is looked
+    // at again.
     if (mark_of(pair.files) != mark) continue;
     if (!identity) {
       refused_[pair.files.chain_file] = mark;
-      log_.error("certificate refused, the one before stays in use", {{"reason", identity.error()}});
+      log_.error("certificate refused, the one before stays in use",
+                 {{"reason", identity.error()}});
       continue;
     }
-    log_.info("certificate taken", {{"name", identity->name}, {"fingerprint", identity->fingerprint}});
+    log_.info("certificate taken",
+              {{"name", identity->name}, {"fingerprint", identity->fingerprint}});
     pair.mark = mark;
     pair.identity = std::make_shared<Identity>(std::move(*identity));
     changed = true;
@@ -215,7 +222,8 @@ std::vector<Store::Facts> Store::facts() const {
   const std::shared_ptr<const Served> now = served();
   std::vector<Facts> all;
   for (const Pair& pair : now->pairs) {
-    all.push_back({pair.identity->name, pair.identity->not_after, pair.identity->fingerprint, false});
+    all.push_back(
+        {pair.identity->name, pair.identity->not_after, pair.identity->fingerprint, false});
   }
   if (now->internal) {
     const Identity& identity = now->internal->identity;
@@ -240,7 +248,9 @@ std::shared_ptr<const Store::Served> Store::served() const {
   return served_;
 }
 
-std::time_t Store::wall_clock() { return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()); }
+std::time_t Store::wall_clock() {
+  return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+}
 
 Store::PairMark Store::mark_of(const conf::Certificate& files) {
   const auto mark = [](const std::string& file) -> FileMark {

@@ -1,5 +1,5 @@
-// The identities that this server has: the operator's by SNI, or one of its own making; watched, checked and
-// swapped while connections live. RFC 6066 §3, RFC 8310. Owned by App; thread-safe.
+// The identities that this server has: the operator's by SNI, or one of its own making; watched,
+// checked and swapped while connections live. RFC 6066 §3, RFC 8310. Owned by App; thread-safe.
 #pragma once
 
 #include <chrono>
@@ -30,22 +30,24 @@ class Store {
   using Wall = std::function<std::time_t()>;  ///< seconds since the epoch
 
   /// Loads `config.certificates`; without any, makes or loads the internal authority and a leaf for
-  /// the server's name and addresses, in the state directory. Every complaint at once, a sentence each.
-  static std::expected<std::unique_ptr<Store>, std::vector<std::string>> open(const conf::Config& config,
-                                                                              base::Log& log,
-                                                                              Wall wall = &wall_clock);
+  /// the server's name and addresses, in the state directory. Every complaint at once, a sentence
+  /// each.
+  static std::expected<std::unique_ptr<Store>, std::vector<std::string>> open(
+      const conf::Config& config, base::Log& log, Wall wall = &wall_clock);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// A server's side of one connection; `alpn` as for make_server_session(). Null when memory is short.
+  /// A server's side of one connection; `alpn` as for make_server_session(). Null when memory is
+  /// short.
   [[nodiscard]] SslPtr make_session(const Alpn& alpn) const;
 
   /// For a reload: the new configuration's identities, or every complaint and the old ones kept.
   std::expected<void, std::vector<std::string>> replace(const conf::Config& config);
 
-  /// Looks whether files have changed (inode, size, time), and takes what is good: a pair that is not is
-  /// logged with the reason, and the old one serves on. Renews the internal leaf before its end.
+  /// Looks whether files have changed (inode, size, time), and takes what is good: a pair that is
+  /// not is logged with the reason, and the old one serves on. Renews the internal leaf before its
+  /// end.
   void look_again();
   /// Does that from a thread of its own, until this ends.
   void watch(std::chrono::milliseconds interval = std::chrono::seconds(5));
@@ -105,8 +107,8 @@ class Store {
   std::shared_ptr<const TicketKeys> tickets_;  // outlives reloads: clients resume across them
   mutable std::mutex served_mutex_;            // for the pointer alone; held for a copy of it
   std::shared_ptr<const Served> served_;
-  std::mutex change_mutex_;                    // one change at a time
-  std::map<std::string, PairMark> refused_;    // said once, not at every look
+  std::mutex change_mutex_;                  // one change at a time
+  std::map<std::string, PairMark> refused_;  // said once, not at every look
   std::mutex watch_mutex_;
   std::condition_variable watch_ends_;
   bool watch_ending_ = false;

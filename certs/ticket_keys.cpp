@@ -43,7 +43,9 @@ TicketKeys::Key::~Key() {
 }
 
 TicketKeys::TicketKeys(std::chrono::seconds rotation, Now now)
-    : rotation_(rotation), now_(std::move(now)), cipher_(EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr)) {
+    : rotation_(rotation),
+      now_(std::move(now)),
+      cipher_(EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr)) {
   if (!cipher_) throw std::runtime_error("AES-256-CBC is not available: " + take_openssl_error());
   keys_.current = Key::make(now_());
 }
@@ -65,8 +67,8 @@ TicketKeys::Keys TicketKeys::keys_now() const {
   return keys_;
 }
 
-int TicketKeys::seal_or_open(SSL& ssl, unsigned char* key_name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
-                             EVP_MAC_CTX* mac, bool seal) const {
+int TicketKeys::seal_or_open(SSL& ssl, unsigned char* key_name, unsigned char* iv,
+                             EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, bool seal) const {
   Keys keys;
   try {
     keys = keys_now();
@@ -79,15 +81,18 @@ int TicketKeys::seal_or_open(SSL& ssl, unsigned char* key_name, unsigned char* i
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(cipher_.get())) != 1) return broken;
   } else if (!std::equal(key->name.begin(), key->name.end(), key_name)) {
     key = &keys.previous;
-    if (!keys.has_previous || !std::equal(key->name.begin(), key->name.end(), key_name)) return not_mine;
+    if (!keys.has_previous || !std::equal(key->name.begin(), key->name.end(), key_name))
+      return not_mine;
   }
 
   char digest[] = "SHA256";
   OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<std::uint8_t*>(key->mac_key.data()),
-                                        key->mac_key.size()),
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
-  if (EVP_CipherInit_ex2(cipher, cipher_.get(), key->cipher_key.data(), iv, seal ? 1 : 0, nullptr) != 1 ||
+      OSSL_PARAM_construct_octet_string(
+          OSSL_MAC_PARAM_KEY, const_cast<std::uint8_t*>(key->mac_key.data()), key->mac_key.size()),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end()};
+  if (EVP_CipherInit_ex2(cipher, cipher_.get(), key->cipher_key.data(), iv, seal ? 1 : 0,
+                         nullptr) != 1 ||
       EVP_MAC_CTX_set_params(mac, parameters) != 1) {
     return broken;
   }

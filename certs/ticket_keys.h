@@ -1,5 +1,6 @@
-// The keys under which session tickets are sealed: one set for the process, turned over as time passes, so that a ticket
-// resumes on any worker and an old key opens nothing for long. RFC 5077 §4 (form), RFC 8446 §4.6.1 (seven days), RFC 9325 §3.4.
+// The keys under which session tickets are sealed: one set for the process, turned over as time
+// passes, so that a ticket resumes on any worker and an old key opens nothing for long. RFC 5077 §4
+// (form), RFC 8446 §4.6.1 (seven days), RFC 9325 §3.4.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -16,7 +17,8 @@
 
 namespace certs {
 
-/// Owned by the certificate store and by every context that uses it. Thread-safe: a handshake copies a key out.
+/// Owned by the certificate store and by every context that uses it. Thread-safe: a handshake
+/// copies a key out.
 class TicketKeys {
  public:
   using Now = std::function<base::TimePoint()>;
@@ -26,10 +28,11 @@ class TicketKeys {
 
   [[nodiscard]] std::chrono::seconds rotation() const { return rotation_; }
 
-  /// OpenSSL's ticket callback (SSL_CTX_set_tlsext_ticket_key_evp_cb): seals with the current key; opens with the current
-  /// or the previous one and has the ticket replaced; 0 for any other ticket, which makes a full handshake.
-  int seal_or_open(SSL& ssl, unsigned char* key_name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
-                   bool seal) const;
+  /// OpenSSL's ticket callback (SSL_CTX_set_tlsext_ticket_key_evp_cb): seals with the current key;
+  /// opens with the current or the previous one and has the ticket replaced; 0 for any other
+  /// ticket, which makes a full handshake.
+  int seal_or_open(SSL& ssl, unsigned char* key_name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                   EVP_MAC_CTX* mac, bool seal) const;
 
  private:
   struct Key {
@@ -54,7 +57,8 @@ class TicketKeys {
 
   std::chrono::seconds rotation_;
   Now now_;
-  std::unique_ptr<EVP_CIPHER, OpensslDelete<&EVP_CIPHER_free>> cipher_;  // fetched once: a fetch per ticket is slow
+  std::unique_ptr<EVP_CIPHER, OpensslDelete<&EVP_CIPHER_free>>
+      cipher_;  // fetched once: a fetch per ticket is slow
   mutable std::mutex mutex_;
   mutable Keys keys_;  // rotated at use: no timer, and no ticket is sealed with a key past its time
 };

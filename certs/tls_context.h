@@ -1,5 +1,6 @@
-// TLS as our servers and clients speak it: versions, groups, suites, tickets, verification. RFC 8446, RFC 9325,
-// RFC 7858 §3 and §4.2 (pins), RFC 8310 §8.1 (strict verification). Contexts are made off the hot path.
+// TLS as our servers and clients speak it: versions, groups, suites, tickets, verification. RFC
+// 8446, RFC 9325, RFC 7858 §3 and §4.2 (pins), RFC 8310 §8.1 (strict verification). Contexts are
+// made off the hot path.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -21,42 +22,46 @@ namespace certs {
 struct Identity;
 class TicketKeys;
 
-/// Protocol names in ALPN's wire format (RFC 7301 §3.1), most wanted first. Always a literal: connections point at it.
+/// Protocol names in ALPN's wire format (RFC 7301 §3.1), most wanted first. Always a literal:
+/// connections point at it.
 struct Alpn {
   consteval explicit Alpn(std::string_view literal) : wire(literal) {}
   std::string_view wire;
 };
 
-inline constexpr Alpn alpn_dot{"\x03" "dot"};  // RFC 7858 §6.1 and the ALPN registry
+inline constexpr Alpn alpn_dot{
+    "\x03"
+    "dot"};  // RFC 7858 §6.1 and the ALPN registry
 
 // ---- servers
 
-/// Groups with post-quantum first, AEAD suites, one ticket under `tickets`, no session cache, no renegotiation. The
-/// context keeps what it needs of its arguments.
-std::expected<SslContextPtr, std::string> make_server_context(const conf::Tls& tls, const Identity& identity,
-                                                              std::shared_ptr<const TicketKeys> tickets);
+/// Groups with post-quantum first, AEAD suites, one ticket under `tickets`, no session cache, no
+/// renegotiation. The context keeps what it needs of its arguments.
+std::expected<SslContextPtr, std::string> make_server_context(
+    const conf::Tls& tls, const Identity& identity, std::shared_ptr<const TicketKeys> tickets);
 
-/// A server's side of one connection, which takes only the protocols of `alpn` (an object with static lifetime). A
-/// client that offers others alone is refused with alert 120; one that offers none is taken (RFC 7301 §3.2). Null
-/// when memory is short.
+/// A server's side of one connection, which takes only the protocols of `alpn` (an object with
+/// static lifetime). A client that offers others alone is refused with alert 120; one that offers
+/// none is taken (RFC 7301 §3.2). Null when memory is short.
 SslPtr make_server_session(SSL_CTX& context, const Alpn& alpn);
 
 struct NamedContext {
   std::shared_ptr<const Identity> identity;
   SslContextPtr context;
 };
-/// Handshakes begin with `context`, whose identity is `own`. They go on with the one, of all, that has the
-/// client's SNI as a name, or else by a wildcard; with `context` when none has. All have the same
-/// TicketKeys. `context` keeps its arguments.
-void choose_by_server_name(SSL_CTX& context, std::shared_ptr<const Identity> own, std::vector<NamedContext> others);
+/// Handshakes begin with `context`, whose identity is `own`. They go on with the one, of all, that
+/// has the client's SNI as a name, or else by a wildcard; with `context` when none has. All have
+/// the same TicketKeys. `context` keeps its arguments.
+void choose_by_server_name(SSL_CTX& context, std::shared_ptr<const Identity> own,
+                           std::vector<NamedContext> others);
 
 // ---- clients
 
 /// Trusted authorities, each file read once and shared. Owned by App; thread-safe.
 class Authorities {
  public:
-  /// The store of a PEM bundle, or with an empty path the system's, looked up where distributions keep it ($SSL_CERT_FILE
-  /// comes first). The error is a sentence.
+  /// The store of a PEM bundle, or with an empty path the system's, looked up where distributions
+  /// keep it ($SSL_CERT_FILE comes first). The error is a sentence.
   std::expected<CertificateStorePtr, std::string> load(const std::string& file);
 
  private:
@@ -64,20 +69,21 @@ class Authorities {
   std::map<std::string, CertificateStorePtr> stores_;
 };
 
-/// How one upstream is spoken to over TLS, and the sessions that it gave for resumption. Owned by its upstream; used by
-/// that upstream's worker alone.
+/// How one upstream is spoken to over TLS, and the sessions that it gave for resumption. Owned by
+/// its upstream; used by that upstream's worker alone.
 class ClientContext {
  public:
-  /// Reads `upstream.ca_file` at once when it is given; the system's authorities are read at the first connection.
-  static std::expected<std::unique_ptr<ClientContext>, std::string> make(const conf::Upstream& upstream,
-                                                                         Authorities& authorities);
+  /// Reads `upstream.ca_file` at once when it is given; the system's authorities are read at the
+  /// first connection.
+  static std::expected<std::unique_ptr<ClientContext>, std::string> make(
+      const conf::Upstream& upstream, Authorities& authorities);
   ~ClientContext();
   ClientContext(const ClientContext&) = delete;
   ClientContext& operator=(const ClientContext&) = delete;
 
-  /// A client's side of one connection: SNI, ALPN, verification of the whole path and of the name or address in the SAN
-  /// (never the CN, RFC 8310 §8.1), or of the pins; the newest unused session offered. Must not outlive this context.
-  /// The error is a sentence (no authorities to be found).
+  /// A client's side of one connection: SNI, ALPN, verification of the whole path and of the name
+  /// or address in the SAN (never the CN, RFC 8310 §8.1), or of the pins; the newest unused session
+  /// offered. Must not outlive this context. The error is a sentence (no authorities to be found).
   std::expected<SslPtr, std::string> make_session();
 
   /// Forgets all sessions: a resumption that went wrong must not be tried again.
@@ -99,7 +105,8 @@ class ClientContext {
   std::string ca_file_;
   bool name_is_address_ = false;
   bool authorities_loaded_ = false;
-  std::vector<std::string> pins_;     ///< 32 raw octets each; given, they stand for name and authorities
+  std::vector<std::string>
+      pins_;  ///< 32 raw octets each; given, they stand for name and authorities
   std::vector<SessionPtr> sessions_;  ///< oldest first; one of TLS 1.3 is used once (RFC 8446 §C.4)
 };
 

@@ -12,16 +12,17 @@ class Answerer {
  public:
   virtual ~Answerer() = default;
 
-  /// A wake-up's worth of queries: the clock, the configuration snapshot and the cache's epoch are read once here.
-  /// Nests. No suspension point may lie between begin and end.
+  /// A wake-up's worth of queries: the clock, the configuration snapshot and the cache's epoch are
+  /// read once here. Nests. No suspension point may lie between begin and end.
   virtual base::TimePoint begin_batch() = 0;
   virtual void end_batch() = 0;
 
-  /// Answers at once (refused, blocked, local, fresh) into `reply` and returns true; never suspends, never allocates.
-  /// false: nothing was written, ask answer(). Only inside a batch.
+  /// Answers at once (refused, blocked, local, fresh) into `reply` and returns true; never
+  /// suspends, never allocates. false: nothing was written, ask answer(). Only inside a batch.
   virtual bool answer_now(const Query& query, Reply& reply) = 0;
 
-  /// SERVFAIL for a query that answer_now() did not answer and that may not wait, as too many do. Never allocates.
+  /// SERVFAIL for a query that answer_now() did not answer and that may not wait, as too many do.
+  /// Never allocates.
   virtual void answer_overload(const Query& query, Reply& reply);
 
   /// The long way; always ends by query.deadline with an answer. Never throws.

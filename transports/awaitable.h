@@ -1,5 +1,5 @@
-// The coroutine and socket types of the gateway: everything runs on a worker's own io_context, so executors are that
-// concrete type and not a type-erased one.
+// The coroutine and socket types of the gateway: everything runs on a worker's own io_context, so
+// executors are that concrete type and not a type-erased one.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -1,4 +1,5 @@
-// Channel: OpenSSL over a BIO of our own, so that one recv serves many records and no signal is raised.
+// Channel: OpenSSL over a BIO of our own, so that one recv serves many records and no signal is
+// raised.
 #include "transports/channel.h"
 
 #include <openssl/bio.h>
@@ -28,7 +29,8 @@ struct ChannelBio {
   static int write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
     BIO_clear_retry_flags(bio);
     Channel& self = channel(bio);
-    const ChannelResult result = self.write_clear({reinterpret_cast<const std::uint8_t*>(data), size});
+    const ChannelResult result =
+        self.write_clear({reinterpret_cast<const std::uint8_t*>(data), size});
     *written = result.octets;
     if (result.octets != 0) return 1;
     if (result.status == ChannelStatus::want_write) BIO_set_retry_write(bio);
@@ -67,7 +69,8 @@ struct ChannelBio {
 
   static const BIO_METHOD* method() {
     static BIO_METHOD* const made = [] {
-      BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sallyport channel");
+      BIO_METHOD* method =
+          BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sallyport channel");
       BIO_meth_set_write_ex(method, &ChannelBio::write);
       BIO_meth_set_read_ex(method, &ChannelBio::read);
       BIO_meth_set_ctrl(method, &ChannelBio::control);
@@ -85,8 +88,8 @@ Channel::Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer)
   SSL_set_bio(tls_.get(), bio, bio);
 }
 
-/// OpenSSL makes the session of a connection that ends without close_notify useless for resumption, which
-/// TLS does not ask for (RFC 8446 §6.1), and DNS clients close as they like.
+/// OpenSSL makes the session of a connection that ends without close_notify useless for resumption,
+/// which TLS does not ask for (RFC 8446 §6.1), and DNS clients close as they like.
 Channel::~Channel() {
   if (tls_ && !broken_) SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
@@ -163,8 +166,10 @@ ChannelResult Channel::finish_tls_call(int outcome, std::size_t octets) {
   broken_ = true;
   tls_error_ = ERR_peek_error();
   ERR_clear_error();
-  // An end of file without close_notify. Messages carry their length, so a cut shows itself (RFC 7858 §3.4).
-  if (peer_closed_ && system_error_ == 0 && ERR_GET_REASON(tls_error_) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+  // An end of file without close_notify. Messages carry their length, so a cut shows itself (RFC
+  // 7858 §3.4).
+  if (peer_closed_ && system_error_ == 0 &&
+      ERR_GET_REASON(tls_error_) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
     return {ChannelStatus::closed, octets};
   }
   return {ChannelStatus::failed, octets};

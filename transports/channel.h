@@ -1,5 +1,6 @@
-// An octet stream over a non-blocking socket, with TLS or without: non-blocking calls that say what to wait for. The owner
-// waits for readiness of the socket and calls again. Owned by one session or link; the socket is its owner's.
+// An octet stream over a non-blocking socket, with TLS or without: non-blocking calls that say what
+// to wait for. The owner waits for readiness of the socket and calls again. Owned by one session or
+// link; the socket is its owner's.
 #pragma once
 
 #include <array>
@@ -33,7 +34,7 @@ struct TlsFacts {
   std::string_view version;  ///< "TLSv1.3"
   std::string_view group;    ///< "X25519MLKEM768"; empty when a TLS 1.2 session was resumed
   std::string_view cipher;
-  std::string_view alpn;     ///< empty when none was agreed
+  std::string_view alpn;  ///< empty when none was agreed
   bool resumed = false;
 };
 
@@ -53,24 +54,29 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// Server: `tls` came from make_server_session(). Client: from ClientContext::make_session(). ok when finished (in the
-  /// clear: at once); then read() before waiting, for the peer's first octets may be here already.
+  /// Server: `tls` came from make_server_session(). Client: from ClientContext::make_session(). ok
+  /// when finished (in the clear: at once); then read() before waiting, for the peer's first octets
+  /// may be here already.
   ChannelResult handshake();
 
-  /// Fills `out` as far as what has arrived allows, over as many TLS records as there are. ok only when `out` is full.
+  /// Fills `out` as far as what has arrived allows, over as many TLS records as there are. ok only
+  /// when `out` is full.
   ChannelResult read(base::MutableBytes out);
 
-  /// Writes as much as the socket takes: {ok, data.size()} or {want_write, less}. What was not written must be the
-  /// beginning of the next call's data; it may have moved in memory. Whole TLS records of up to 16 KiB.
+  /// Writes as much as the socket takes: {ok, data.size()} or {want_write, less}. What was not
+  /// written must be the beginning of the next call's data; it may have moved in memory. Whole TLS
+  /// records of up to 16 KiB.
   ChannelResult write(base::Bytes data);
 
-  /// Says that nothing more will be written: close_notify, or FIN in the clear. want_write: call again.
+  /// Says that nothing more will be written: close_notify, or FIN in the clear. want_write: call
+  /// again.
   ChannelResult shutdown();
 
   [[nodiscard]] bool encrypted() const { return tls_ != nullptr; }
   /// After the handshake.
   [[nodiscard]] TlsFacts facts() const;
-  /// Why it failed, in words: "connection reset by peer", "certificate verify failed: self-signed certificate".
+  /// Why it failed, in words: "connection reset by peer", "certificate verify failed: self-signed
+  /// certificate".
   [[nodiscard]] std::string failure_text() const;
   [[nodiscard]] SSL* tls() const { return tls_.get(); }
 
@@ -89,8 +95,8 @@ class Channel {
   bool peer_closed_ = false;  // the socket's end of file was seen
   bool drained_ = false;      // the last recv took less than it could have: the socket is empty
   ReceiveBuffer* buffer_ = nullptr;
-  base::Bytes received_;               // ciphertext not yet taken by OpenSSL: in *buffer_ or in unread_
-  std::vector<std::uint8_t> unread_;   // what was left in *buffer_ when a call ended
+  base::Bytes received_;  // ciphertext not yet taken by OpenSSL: in *buffer_ or in unread_
+  std::vector<std::uint8_t> unread_;  // what was left in *buffer_ when a call ended
   certs::SslPtr tls_;
 };
 

@@ -7,8 +7,8 @@ namespace transports {
 
 namespace {
 
-/// Octets of the frame that `octets` begins with: prefix and message; the prefix alone while that is
-/// not whole.
+/// Octets of the frame that `octets` begins with: prefix and message; the prefix alone while that
+/// is not whole.
 std::size_t frame_size(base::Bytes octets) {
   if (octets.size() < frame_prefix_size) return frame_prefix_size;
   return frame_prefix_size + base::load_u16(octets.data());

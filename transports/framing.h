@@ -1,5 +1,5 @@
-// Messages in a stream: two octets of length before each (RFC 1035 §4.2.2, RFC 7766 §8). The memory is
-// the caller's; only what is not yet whole is kept. Owned by a session or link.
+// Messages in a stream: two octets of length before each (RFC 1035 §4.2.2, RFC 7766 §8). The memory
+// is the caller's; only what is not yet whole is kept. Owned by a session or link.
 #pragma once
 
 #include <cstddef>

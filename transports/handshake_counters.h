@@ -12,7 +12,8 @@ namespace transports {
 
 class HandshakeCounters {
  public:
-  HandshakeCounters(base::MetricSheet& sheet, std::string_view transport) : sheet_(sheet), transport_(transport) {}
+  HandshakeCounters(base::MetricSheet& sheet, std::string_view transport)
+      : sheet_(sheet), transport_(transport) {}
 
   void succeeded(const TlsFacts& facts);
   /// `result` is a literal: "failed", "timeout".
@@ -26,7 +27,8 @@ class HandshakeCounters {
     std::string result;
     base::Counter* counter;
   };
-  void count(std::string_view version, std::string_view group, bool resumed, std::string_view result);
+  void count(std::string_view version, std::string_view group, bool resumed,
+             std::string_view result);
 
   base::MetricSheet& sheet_;
   std::string transport_;

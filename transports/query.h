@@ -1,5 +1,5 @@
-// One query on its way through the gateway, and what comes of it. The same for every transport: nothing here knows a
-// socket, and no transport has a member of its own.
+// One query on its way through the gateway, and what comes of it. The same for every transport:
+// nothing here knows a socket, and no transport has a member of its own.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +21,12 @@ struct Query {
   dns::Request request;
   dns::Verdict verdict = dns::Verdict::accept;  ///< never `drop`: listeners do not pass those on
   conf::Protocol protocol = conf::Protocol::udp;
-  std::uint16_t listener = 0;      ///< index in the configuration's list, for metrics
+  std::uint16_t listener = 0;  ///< index in the configuration's list, for metrics
   base::Endpoint client;
-  std::size_t size_limit = dns::message_size_max;  ///< the transport's; over UDP the pipeline takes the client's and ours in
+  std::size_t size_limit = dns::message_size_max;  ///< the transport's; over UDP the pipeline takes
+                                                   ///< the client's and ours in
   base::TimePoint received;
-  base::TimePoint deadline;        ///< an answer, be it SERVFAIL, leaves by then
+  base::TimePoint deadline;  ///< an answer, be it SERVFAIL, leaves by then
 };
 
 /// Where an answer came from: the `source` label of metrics, the log's and explain's word.
@@ -45,8 +46,9 @@ struct AnswerSummary {
 
 /// An answer given at once, written into memory that the listener lends.
 struct Reply {
-  base::MutableBytes out;  ///< at least query.size_limit octets over streams, at least 4096 over UDP
-  std::size_t size = 0;    ///< 0: do not answer (over UDP, to an address that may not ask, say)
+  base::MutableBytes
+      out;               ///< at least query.size_limit octets over streams, at least 4096 over UDP
+  std::size_t size = 0;  ///< 0: do not answer (over UDP, to an address that may not ask, say)
   AnswerSummary summary;
 };
 

@@ -30,14 +30,14 @@ SessionPlace::~SessionPlace() {
   if (registry_ != nullptr) registry_->leave(client_, protocol_);
 }
 
-std::expected<SessionPlace, SessionRegistry::Refusal> SessionRegistry::admit(const base::Address& client,
-                                                                             conf::Protocol protocol,
-                                                                             std::uint32_t most,
-                                                                             std::uint32_t most_of_client) {
+std::expected<SessionPlace, SessionRegistry::Refusal> SessionRegistry::admit(
+    const base::Address& client, conf::Protocol protocol, std::uint32_t most,
+    std::uint32_t most_of_client) {
   const base::Address key = counted_as(client);
   const std::scoped_lock lock(mutex_);
   const auto known = clients_.find(key);
-  if (known != clients_.end() && known->second >= most_of_client) return std::unexpected(Refusal::client);
+  if (known != clients_.end() && known->second >= most_of_client)
+    return std::unexpected(Refusal::client);
   if (all_ >= most) return std::unexpected(Refusal::all);
   ++all_;
   if (known != clients_.end()) {

@@ -1,5 +1,5 @@
-// How many stream sessions there are, of all listeners and workers, and of each client. RFC 7766 §6.2.2,
-// RFC 9210 §4.2. Owned by App; thread-safe, asked once for each connection.
+// How many stream sessions there are, of all listeners and workers, and of each client. RFC 7766
+// §6.2.2, RFC 9210 §4.2. Owned by App; thread-safe, asked once for each connection.
 #pragma once
 
 #include <array>

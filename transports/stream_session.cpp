@@ -31,11 +31,13 @@ StreamSession::Host::Host(ListenerContext& listener_context, conf::Protocol prot
       index(listener_index),
       handshakes(listener_context.metrics, conf::row_of(protocol_served).name) {}
 
-StreamSession::StreamSession(Host& host, int descriptor, const base::Endpoint& client, SessionPlace place)
+StreamSession::StreamSession(Host& host, int descriptor, const base::Endpoint& client,
+                             SessionPlace place)
     : host_(host),
       place_(std::move(place)),
       socket_(host.context.io.get_executor(),
-              client.address.is_v4() ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6(), descriptor),
+              client.address.is_v4() ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6(),
+              descriptor),
       client_(client) {}
 
 StreamSession::~StreamSession() {
@@ -65,8 +67,8 @@ void StreamSession::advance(bool readable) {
   settle(now);
 }
 
-/// True when done. Otherwise it goes on later, or the session has ended: what does not speak TLS gets
-/// no DNS (RFC 7858 §3.1).
+/// True when done. Otherwise it goes on later, or the session has ended: what does not speak TLS
+/// gets no DNS (RFC 7858 §3.1).
 bool StreamSession::shake_hands() {
   if (!channel_) {
     certs::SslPtr tls = host_.context.certificates->make_session(certs::alpn_dot);
@@ -104,7 +106,8 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
     frames_.feed({work.input.data(), result.octets});
     answer_whole_messages(now);
     frames_.keep();
-    if (was_empty || idle_since_ == now) begun_at_ = now;  // what is left, if anything, is another message
+    if (was_empty || idle_since_ == now)
+      begun_at_ = now;  // what is left, if anything, is another message
     more_inside_ = result.status == ChannelStatus::ok;
     read_wants_write_ = result.status == ChannelStatus::want_write;
     read_closed_ = result.status == ChannelStatus::closed;
@@ -162,8 +165,9 @@ void StreamSession::answer(base::Bytes message, base::TimePoint now) {
   work.output_used += frame_prefix_size + reply.size;
 }
 
-Awaitable<void> StreamSession::answer_later(std::shared_ptr<StreamSession*> home, Answerer& answerer,
-                                            DropCounters& drops, WaitingPlace place, Query query) {
+Awaitable<void> StreamSession::answer_later(std::shared_ptr<StreamSession*> home,
+                                            Answerer& answerer, DropCounters& drops,
+                                            WaitingPlace place, Query query) {
   const Answer answer = co_await answerer.answer(query);
   if (*home != nullptr && !(*home)->ended_) {
     (*home)->take_late(answer);
@@ -288,8 +292,8 @@ void StreamSession::on_deadline(base::TimePoint now) {
   settle(now);
 }
 
-/// Has the session advanced in this round of the loop, together with all others that have something to
-/// send: what else gets ready until then leaves in the same write.
+/// Has the session advanced in this round of the loop, together with all others that have something
+/// to send: what else gets ready until then leaves in the same write.
 void StreamSession::schedule() {
   StreamWorkspace& work = host_.context.streams;
   if (of_due.is_linked()) return;

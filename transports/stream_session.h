@@ -1,5 +1,6 @@
-// A client's session over a stream: TCP and DoT alike, the channel is all that differs. Pipelining, answers
-// as they get ready, one write for all that are ready together. RFC 7766, RFC 7858 §3, RFC 9210 §4.
+// A client's session over a stream: TCP and DoT alike, the channel is all that differs. Pipelining,
+// answers as they get ready, one write for all that are ready together. RFC 7766, RFC 7858 §3, RFC
+// 9210 §4.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -23,8 +24,8 @@
 
 namespace transports {
 
-using ListHook = boost::intrusive::list_member_hook<
-    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using ListHook =
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// Owned by its host. Idle, it holds no buffer, no coroutine and no timer of its own.
 class StreamSession final : private TimerWheel::Entry {
@@ -32,7 +33,8 @@ class StreamSession final : private TimerWheel::Entry {
   /// The listener, as its sessions see it; outlives them.
   class Host {
    public:
-    Host(ListenerContext& listener_context, conf::Protocol protocol_served, std::uint16_t listener_index);
+    Host(ListenerContext& listener_context, conf::Protocol protocol_served,
+         std::uint16_t listener_index);
     /// The session is over and does nothing more; to be destroyed here.
     virtual void on_end(StreamSession& session) = 0;
 
@@ -50,7 +52,8 @@ class StreamSession final : private TimerWheel::Entry {
   ~StreamSession();
 
   void start(base::TimePoint now);
-  /// Takes no more queries, and ends when those under way are answered; at once when there are none.
+  /// Takes no more queries, and ends when those under way are answered; at once when there are
+  /// none.
   void drain();
   /// Ends now, with close_notify or FIN.
   void end_politely();
@@ -89,33 +92,35 @@ class StreamSession final : private TimerWheel::Entry {
   base::Endpoint client_;
   std::optional<Channel> channel_;  // over TLS, made when the first octet has come
   FrameReader frames_;
-  std::vector<std::uint8_t> unsent_;            // frames that wait for the socket
-  std::size_t unsent_from_ = 0;                 // what of it is sent
-  std::shared_ptr<StreamSession*> home_;        // made for the first answer that has to wait
+  std::vector<std::uint8_t> unsent_;      // frames that wait for the socket
+  std::size_t unsent_from_ = 0;           // what of it is sent
+  std::shared_ptr<StreamSession*> home_;  // made for the first answer that has to wait
   base::TimePoint idle_since_{};
-  base::TimePoint begun_at_{};                  // the message that is not whole yet
+  base::TimePoint begun_at_{};  // the message that is not whole yet
   base::TimePoint stalled_since_{};
   std::size_t sent_since_stall_ = 0;
   std::uint32_t under_way_ = 0;
-  bool open_ = false;              // the handshake is done
-  bool stalled_ = false;           // the socket did not take all
-  bool read_closed_ = false;       // the client sends no more; it still gets its answers (RFC 7766 §6.2.4)
+  bool open_ = false;     // the handshake is done
+  bool stalled_ = false;  // the socket did not take all
+  bool read_closed_ =
+      false;  // the client sends no more; it still gets its answers (RFC 7766 §6.2.4)
   bool read_wants_write_ = false;
-  bool more_inside_ = false;       // the channel has octets that no readiness will announce
-  bool draining_ = false;          // no more queries are taken
+  bool more_inside_ = false;  // the channel has octets that no readiness will announce
+  bool draining_ = false;     // no more queries are taken
   bool had_work_ = false;
   bool ended_ = false;
   bool read_waits_ = false;
   bool write_waits_ = false;
 };
 
-/// What a worker's stream sessions share: memory for the wake-up at hand, and their order. Owned by the
-/// worker; large, hence on the heap.
+/// What a worker's stream sessions share: memory for the wake-up at hand, and their order. Owned by
+/// the worker; large, hence on the heap.
 struct StreamWorkspace {
   static constexpr std::size_t input_size = 16384;
   /// Written out once this is reached, so that there is always room for one more answer.
   static constexpr std::size_t output_flush = 65536;
-  static constexpr std::size_t output_size = output_flush + frame_prefix_size + dns::message_size_max;
+  static constexpr std::size_t output_size =
+      output_flush + frame_prefix_size + dns::message_size_max;
 
   template <ListHook StreamSession::* hook>
   using List = boost::intrusive::list<StreamSession, boost::intrusive::constant_time_size<false>,

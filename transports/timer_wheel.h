@@ -1,5 +1,5 @@
-// Deadlines of many sessions on one timer: a hashed wheel (Varghese and Lauck 1987, scheme 6). Setting
-// a deadline later than it was, which each message does, is one store. Owned by a worker.
+// Deadlines of many sessions on one timer: a hashed wheel (Varghese and Lauck 1987, scheme 6).
+// Setting a deadline later than it was, which each message does, is one store. Owned by a worker.
 #pragma once
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -53,8 +53,8 @@ class TimerWheel {
   void stop();
 
  private:
-  using Timer = boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>,
-                                                  Executor>;
+  using Timer = boost::asio::basic_waitable_timer<base::Clock,
+                                                  boost::asio::wait_traits<base::Clock>, Executor>;
   static constexpr std::size_t slots = 1024;
 
   static std::uint64_t tick_of(base::TimePoint when);

@@ -9,15 +9,15 @@ namespace transports {
 struct DropCounters {
   explicit DropCounters(base::MetricSheet& sheet);
 
-  base::Counter& not_a_query;     ///< shorter than a header, or a response
-  base::Counter& no_reply_port;   ///< source port 0
-  base::Counter& send_refused;    ///< the kernel did not take the datagram
-  base::Counter& session_limit;   ///< a connection beyond `limits.sessions`, none being idle
-  base::Counter& client_limit;    ///< a connection beyond `limits.sessions_per_client`
-  base::Counter& session_evicted; ///< an idle session that gave way to a new one
-  base::Counter& no_descriptors;  ///< accept failed: out of files or memory
-  base::Counter& slow_client;     ///< a message begun and not ended, or answers not read, in time
-  base::Counter& client_gone;     ///< the answer came when its session had ended
+  base::Counter& not_a_query;      ///< shorter than a header, or a response
+  base::Counter& no_reply_port;    ///< source port 0
+  base::Counter& send_refused;     ///< the kernel did not take the datagram
+  base::Counter& session_limit;    ///< a connection beyond `limits.sessions`, none being idle
+  base::Counter& client_limit;     ///< a connection beyond `limits.sessions_per_client`
+  base::Counter& session_evicted;  ///< an idle session that gave way to a new one
+  base::Counter& no_descriptors;   ///< accept failed: out of files or memory
+  base::Counter& slow_client;      ///< a message begun and not ended, or answers not read, in time
+  base::Counter& client_gone;      ///< the answer came when its session had ended
 };
 
 }  // namespace transports

@@ -1,5 +1,5 @@
-// How many queries may wait for an upstream at once, over all listeners and workers: what waits costs
-// memory, and a flood of names that nobody has cached must not take it all. Owned by App.
+// How many queries may wait for an upstream at once, over all listeners and workers: what waits
+// costs memory, and a flood of names that nobody has cached must not take it all. Owned by App.
 #pragma once
 
 #include <atomic>

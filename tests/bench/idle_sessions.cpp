@@ -1,5 +1,6 @@
-// What an idle session costs: a server process takes sessions over TCP and DoT (X25519), and its memory is read
-// at 500 and at 1,500 of them. Prints octets for each session; the client's side is in this process.
+// What an idle session costs: a server process takes sessions over TCP and DoT (X25519), and its
+// memory is read at 500 and at 1,500 of them. Prints octets for each session; the client's side is
+// in this process.
 #include <openssl/ssl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -36,7 +37,9 @@ class EchoAnswerer final : public transports::Answerer {
     reply.size = dns::fit_empty(query.request, dns::Rcode::noerror, {}, reply.out);
     return true;
   }
-  transports::Awaitable<transports::Answer> answer(transports::Query) override { co_return transports::Answer{}; }
+  transports::Awaitable<transports::Answer> answer(transports::Query) override {
+    co_return transports::Answer{};
+  }
 };
 
 constexpr std::array families{
@@ -67,8 +70,9 @@ constexpr std::array families{
   base::MetricRegistry registry(families);
   base::MetricSheet& sheet = registry.add_sheet();
   transports::DropCounters drops(sheet);
-  transports::ListenerContext context{io,     answerer, config.limits, store->get(), waiting, sessions,
-                                      timers, batch,    *streams,      sheet,        drops,   log};
+  transports::ListenerContext context{io,       answerer, config.limits, store->get(),
+                                      waiting,  sessions, timers,        batch,
+                                      *streams, sheet,    drops,         log};
   const auto listener = transports::make_listener(address, 0, context);
   listener->start();
   const std::uint16_t port = listener->local_endpoint().port;
@@ -91,7 +95,8 @@ class Client {
  public:
   Client(SSL_CTX* context, std::uint16_t port) : descriptor_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_storage storage{};
-    const socklen_t size = base::Endpoint{base::Address::v4({127, 0, 0, 1}), port}.to_sockaddr(storage);
+    const socklen_t size =
+        base::Endpoint{base::Address::v4({127, 0, 0, 1}), port}.to_sockaddr(storage);
     if (::connect(descriptor_, reinterpret_cast<sockaddr*>(&storage), size) != 0) std::abort();
     if (context != nullptr) {
       tls_.reset(SSL_new(context));
@@ -132,7 +137,8 @@ void measure(conf::Protocol protocol, const char* groups) {
   std::vector<std::unique_ptr<Client>> clients;
   const auto grow_to = [&](std::size_t count) {
     while (clients.size() < count) {
-      clients.push_back(std::make_unique<Client>(groups != nullptr ? context.get() : nullptr, port));
+      clients.push_back(
+          std::make_unique<Client>(groups != nullptr ? context.get() : nullptr, port));
     }
     return private_octets(server);
   };
@@ -140,7 +146,8 @@ void measure(conf::Protocol protocol, const char* groups) {
   const long first = grow_to(500);
   const long second = grow_to(1500);
   std::cout << conf::row_of(protocol).name << ' ' << (groups != nullptr ? groups : "") << ": "
-            << (second - first) / 1000 << " octets for each session; process " << base / 1024 << " KiB\n";
+            << (second - first) / 1000 << " octets for each session; process " << base / 1024
+            << " KiB\n";
   ::kill(server, SIGKILL);
   ::waitpid(server, nullptr, 0);
 }

@@ -13,14 +13,16 @@ using test::key_pem;
 using test_support::KeyedCertificate;
 using test_support::make_certificate;
 
-std::string complaint(const std::string& chain, const std::string& key, std::time_t now = std::time(nullptr)) {
+std::string complaint(const std::string& chain, const std::string& key,
+                      std::time_t now = std::time(nullptr)) {
   const auto parsed = parse_identity(chain, key, now);
   return parsed ? "none" : parsed.error();
 }
 
 TEST(Identity, SoundPairIsTakenWithItsNames) {
-  const KeyedCertificate made = make_certificate(
-      {.common_name = "x", .dns_names = {"DNS.Example.org", "*.example.net"}, .addresses = {"192.0.2.1", "2001:db8::1"}});
+  const KeyedCertificate made = make_certificate({.common_name = "x",
+                                                  .dns_names = {"DNS.Example.org", "*.example.net"},
+                                                  .addresses = {"192.0.2.1", "2001:db8::1"}});
   const auto identity = parse_identity(made.certificate_pem(), key_pem(made), std::time(nullptr));
   ASSERT_TRUE(identity) << identity.error();
   EXPECT_EQ(identity->name, "dns.example.org");
@@ -49,9 +51,13 @@ TEST(Identity, ChainInOrderIsTakenAndInAnotherRefused) {
   const KeyedCertificate leaf = certificate_for("leaf.example", &middle);
   const std::string key = key_pem(leaf);
   EXPECT_EQ(complaint(leaf.certificate_pem() + middle.certificate_pem(), key), "none");
-  EXPECT_EQ(complaint(leaf.certificate_pem() + middle.certificate_pem() + root.certificate_pem(), key), "none");
-  EXPECT_EQ(complaint(leaf.certificate_pem() + root.certificate_pem() + middle.certificate_pem(), key),
-            "certificate 2 of the chain is not the issuer of certificate 1: the order is leaf, its issuer, and so on");
+  EXPECT_EQ(
+      complaint(leaf.certificate_pem() + middle.certificate_pem() + root.certificate_pem(), key),
+      "none");
+  EXPECT_EQ(
+      complaint(leaf.certificate_pem() + root.certificate_pem() + middle.certificate_pem(), key),
+      "certificate 2 of the chain is not the issuer of certificate 1: the order is leaf, its "
+      "issuer, and so on");
   EXPECT_EQ(complaint(middle.certificate_pem() + leaf.certificate_pem(), key),
             "the key does not belong to the first certificate of the chain");
 }
@@ -65,14 +71,18 @@ TEST(Identity, SentencesForWhatIsWrong) {
   EXPECT_EQ(complaint(key, key), "no certificate in it (PEM is expected)");
   EXPECT_EQ(complaint(pem.substr(0, pem.size() / 2), key).find("not a PEM certificate: "), 0U);
   EXPECT_EQ(complaint(pem, "").find("no private key in it"), 0U);
-  EXPECT_EQ(complaint(pem, key_pem(good, "pass")), "the key is under a pass phrase; a server needs it without one");
-  EXPECT_EQ(complaint(pem, key_pem(other)), "the key does not belong to the first certificate of the chain");
-  const KeyedCertificate nameless = make_certificate({.common_name = "dns.example.org", .dns_names = {}, .addresses = {}});
+  EXPECT_EQ(complaint(pem, key_pem(good, "pass")),
+            "the key is under a pass phrase; a server needs it without one");
+  EXPECT_EQ(complaint(pem, key_pem(other)),
+            "the key does not belong to the first certificate of the chain");
+  const KeyedCertificate nameless =
+      make_certificate({.common_name = "dns.example.org", .dns_names = {}, .addresses = {}});
   EXPECT_EQ(complaint(nameless.certificate_pem(), key_pem(nameless)),
             "the certificate names nobody: it has no DNS name or address in its subjectAltName");
   constexpr std::time_t before_2000 = 946'000'000;
   EXPECT_EQ(complaint(pem, key, before_2000).find("the certificate is not valid before 20"), 0U);
-  EXPECT_EQ(complaint(pem, key, std::time(nullptr) + 3600).find("the certificate expired on 20"), 0U);
+  EXPECT_EQ(complaint(pem, key, std::time(nullptr) + 3600).find("the certificate expired on 20"),
+            0U);
   std::string eleven;
   for (int i = 0; i < 11; ++i) eleven += pem;
   EXPECT_EQ(complaint(eleven, key), "more than 10 certificates in one chain");

@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::time_t day = 24 * 60 * 60;
 
-const LeafNames names{{"dns.example.org", "localhost"},
-                      {*base::Address::from_text("192.0.2.1"), *base::Address::from_text("2001:db8::1")}};
+const LeafNames names{
+    {"dns.example.org", "localhost"},
+    {*base::Address::from_text("192.0.2.1"), *base::Address::from_text("2001:db8::1")}};
 
 unsigned mode_of(const std::string& path) {
   struct stat found{};
@@ -44,13 +45,15 @@ TEST_F(Internal, LeafHoldsForNamesAndAddressesAndVerifiesUnderTheAuthority) {
 
   const std::unique_ptr<X509_STORE, OpensslDelete<&X509_STORE_free>> trusted(X509_STORE_new());
   ASSERT_EQ(X509_STORE_load_file(trusted.get(), ca_.authority_file().c_str()), 1);
-  const std::unique_ptr<X509_STORE_CTX, OpensslDelete<&X509_STORE_CTX_free>> path(X509_STORE_CTX_new());
+  const std::unique_ptr<X509_STORE_CTX, OpensslDelete<&X509_STORE_CTX_free>> path(
+      X509_STORE_CTX_new());
   X509_STORE_CTX_init(path.get(), trusted.get(), certificate, nullptr);
   X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(path.get());
   X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER);
   X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT);
   X509_VERIFY_PARAM_set1_host(parameters, "dns.example.org", 0);
-  EXPECT_EQ(X509_verify_cert(path.get()), 1) << X509_verify_cert_error_string(X509_STORE_CTX_get_error(path.get()));
+  EXPECT_EQ(X509_verify_cert(path.get()), 1)
+      << X509_verify_cert_error_string(X509_STORE_CTX_get_error(path.get()));
 }
 
 TEST_F(Internal, KeysAreOursAloneAndTheAuthorityIsForAll) {

@@ -16,7 +16,8 @@ namespace certs::test {
 /// Both ends of a connection that lives in memory; done() after the tickets have come, too.
 class MemoryHandshake {
  public:
-  MemoryHandshake(SslPtr client, SslPtr server) : client_(std::move(client)), server_(std::move(server)) {
+  MemoryHandshake(SslPtr client, SslPtr server)
+      : client_(std::move(client)), server_(std::move(server)) {
     BIO* of_client = nullptr;
     BIO* of_server = nullptr;
     BIO_new_bio_pair(&of_client, 1 << 16, &of_server, 1 << 16);

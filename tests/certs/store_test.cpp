@@ -24,7 +24,8 @@ class Certificates : public testing::Test {
  protected:
   Certificates() {
     config_.server.state_directory = directory_.file("state");
-    config_.server.listen.push_back({conf::Protocol::dot, {*base::Address::from_text("127.0.0.1"), 853}, ""});
+    config_.server.listen.push_back(
+        {conf::Protocol::dot, {*base::Address::from_text("127.0.0.1"), 853}, ""});
   }
   std::unique_ptr<Store> open() {
     auto made = Store::open(config_, log_, [this] { return now_.load(); });
@@ -75,13 +76,15 @@ TEST_F(Certificates, EveryBadPairIsToldAtOnce) {
   config_.certificates.push_back({directory_.file("no.pem"), directory_.file("no.key")});
   const auto one = certificate_for("one.example");
   const auto two = certificate_for("two.example");
-  config_.certificates.push_back(directory_.write_pair("mixed", one.certificate_pem(), key_pem(two)));
+  config_.certificates.push_back(
+      directory_.write_pair("mixed", one.certificate_pem(), key_pem(two)));
   config_.certificates.push_back(write("good", "dns.example.org"));
   const auto made = Store::open(config_, log_);
   ASSERT_FALSE(made);
   ASSERT_EQ(made.error().size(), 2U);
   EXPECT_EQ(made.error()[0], directory_.file("no.pem") + ": No such file or directory");
-  EXPECT_EQ(made.error()[1], directory_.file("mixed.pem") + " with " + directory_.file("mixed.key") +
+  EXPECT_EQ(made.error()[1], directory_.file("mixed.pem") + " with " +
+                                 directory_.file("mixed.key") +
                                  ": the key does not belong to the first certificate of the chain");
 }
 
@@ -135,7 +138,8 @@ TEST_F(Certificates, ReloadTakesAllOrNothing) {
   config_.certificates.push_back(write("one", "first.example"));
   const auto store = open();
   conf::Config next = config_;
-  next.certificates = {write("two", "second.example"), {directory_.file("no.pem"), directory_.file("no.key")}};
+  next.certificates = {write("two", "second.example"),
+                       {directory_.file("no.pem"), directory_.file("no.key")}};
   EXPECT_FALSE(store->replace(next));
   ASSERT_EQ(store->facts().size(), 1U);
   EXPECT_EQ(store->facts()[0].name, "first.example");

@@ -1,4 +1,5 @@
-// Tickets on a clock that the test turns: what resumes, and for how long. RFC 8446 §4.6.1, RFC 9325 §3.4.
+// Tickets on a clock that the test turns: what resumes, and for how long. RFC 8446 §4.6.1, RFC 9325
+// §3.4.
 #include "certs/ticket_keys.h"
 
 #include <gtest/gtest.h>
@@ -21,11 +22,13 @@ class Tickets : public testing::TestWithParam<int> {
  protected:
   Tickets() {
     const auto made = test::certificate_for("dns.example.org");
-    const auto identity = parse_identity(made.certificate_pem(), test::key_pem(made), std::time(nullptr));
+    const auto identity =
+        parse_identity(made.certificate_pem(), test::key_pem(made), std::time(nullptr));
     server_ = *make_server_context({}, *identity, keys_);
     client_.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_max_proto_version(client_.get(), GetParam());
-    SSL_CTX_set_session_cache_mode(client_.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_set_session_cache_mode(client_.get(),
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_app_data(client_.get(), this);
     SSL_CTX_sess_set_new_cb(client_.get(), [](SSL* ssl, SSL_SESSION* session) {
       static_cast<Tickets*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->session_.reset(session);
@@ -50,14 +53,17 @@ class Tickets : public testing::TestWithParam<int> {
   }
 
   base::TimePoint now_{base::TimePoint{} + 1h};
-  std::shared_ptr<const TicketKeys> keys_ = std::make_shared<TicketKeys>(12h, [this] { return now_; });
+  std::shared_ptr<const TicketKeys> keys_ =
+      std::make_shared<TicketKeys>(12h, [this] { return now_; });
   SslContextPtr server_;
   SslContextPtr client_;
   SessionPtr session_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Versions, Tickets, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
-                         [](const auto& info) { return info.param == TLS1_3_VERSION ? "Tls13" : "Tls12"; });
+                         [](const auto& info) {
+                           return info.param == TLS1_3_VERSION ? "Tls13" : "Tls12";
+                         });
 
 TEST_P(Tickets, OfTheCurrentKeyResume) {
   const SessionPtr session = full_handshake();
@@ -102,16 +108,19 @@ TEST_P(Tickets, PreviousKeyEndsEvenWhileTheCurrentLives) {
 TEST_P(Tickets, OfAnotherServerMakeAFullHandshake) {
   const SessionPtr session = full_handshake();
   const auto made = test::certificate_for("dns.example.org");
-  const auto identity = parse_identity(made.certificate_pem(), test::key_pem(made), std::time(nullptr));
+  const auto identity =
+      parse_identity(made.certificate_pem(), test::key_pem(made), std::time(nullptr));
   server_ = *make_server_context({}, *identity, std::make_shared<TicketKeys>(12h));
   EXPECT_FALSE(resumes(session.get()));
 }
 
 TEST(TicketKeys, ManyThreadsShareOneSet) {
   const auto made = test::certificate_for("dns.example.org");
-  const auto identity = parse_identity(made.certificate_pem(), test::key_pem(made), std::time(nullptr));
+  const auto identity =
+      parse_identity(made.certificate_pem(), test::key_pem(made), std::time(nullptr));
   std::atomic<int> hour{0};
-  const auto keys = std::make_shared<TicketKeys>(12h, [&] { return base::TimePoint{} + std::chrono::hours(++hour); });
+  const auto keys = std::make_shared<TicketKeys>(
+      12h, [&] { return base::TimePoint{} + std::chrono::hours(++hour); });
   const SslContextPtr server = *make_server_context({}, *identity, keys);
   std::atomic<int> done{0};
   std::vector<std::thread> threads;
@@ -121,7 +130,9 @@ TEST(TicketKeys, ManyThreadsShareOneSet) {
       for (int round = 0; round < 10; ++round) {
         SslPtr client(SSL_new(context.get()));
         SSL_set_connect_state(client.get());
-        done += MemoryHandshake(std::move(client), make_server_session(*server, alpn_dot)).done() ? 1 : 0;
+        done += MemoryHandshake(std::move(client), make_server_session(*server, alpn_dot)).done()
+                    ? 1
+                    : 0;
       }
     });
   }

@@ -1,10 +1,10 @@
-// What DoT has beyond TCP: handshakes, ALPN, versions, groups, tickets, certificates. RFC 7858, RFC 8310, RFC
-// 8446, RFC 7301, RFC 9325.
+// What DoT has beyond TCP: handshakes, ALPN, versions, groups, tickets, certificates. RFC 7858, RFC
+// 8310, RFC 8446, RFC 7301, RFC 9325.
 #include "transports/listeners/stream.h"
 
 #include <gtest/gtest.h>
-#include <openssl/ssl.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/tls1.h>
 #include <sys/socket.h>
 
@@ -30,14 +30,20 @@ using test::StreamClient;
 using test::TlsWish;
 using test::Worker;
 
-const std::string dot_alpn("\x03" "dot");
-const std::string other_alpn("\x02" "h2\x08" "http/1.1");
+const std::string dot_alpn(
+    "\x03"
+    "dot");
+const std::string other_alpn(
+    "\x02"
+    "h2\x08"
+    "http/1.1");
 
 class Dot : public testing::Test {
  protected:
   Dot() {
     config_.server.state_directory = directory_.file("state");
-    config_.server.listen.push_back({conf::Protocol::dot, {*base::Address::from_text("127.0.0.1"), 853}, ""});
+    config_.server.listen.push_back(
+        {conf::Protocol::dot, {*base::Address::from_text("127.0.0.1"), 853}, ""});
   }
   void start() {
     certificates_ = *certs::Store::open(config_, log_);
@@ -56,7 +62,8 @@ class Dot : public testing::Test {
   [[nodiscard]] static std::string name_of(const StreamClient& client) {
     const certs::CertificatePtr certificate(SSL_get1_peer_certificate(client.tls()));
     char name[256] = {};
-    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name,
+                              sizeof name);
     return name;
   }
 
@@ -88,7 +95,8 @@ TEST_F(Dot, Rfc7858_3_1_CleartextIsNeverAnsweredByDns) {
   }
   EXPECT_EQ(worker_->answerer.asked_now, 0);
   EXPECT_TRUE(Worker::eventually([&] { return handshakes({{"result", "failed"}}) == 1; }));
-  EXPECT_TRUE(asks_well(*client())) << "what one connection left in OpenSSL's queue is not another's";
+  EXPECT_TRUE(asks_well(*client()))
+      << "what one connection left in OpenSSL's queue is not another's";
 }
 
 TEST_F(Dot, Rfc7301_3_2_AlpnDotIsTakenNoneIsTakenOthersAreRefused) {
@@ -198,7 +206,8 @@ std::string shake_hands_slowly(const base::Endpoint& server, const std::function
   if (!SSL_is_init_finished(ssl.get())) return {};
   const certs::CertificatePtr certificate(SSL_get1_peer_certificate(ssl.get()));
   char name[256] = {};
-  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name,
+                            sizeof name);
   return name;
 }
 
@@ -214,7 +223,8 @@ TEST_F(Dot, Rfc8310_8_1_InternalAuthorityVerifiesByNameAndAddress) {
   const auto by_name = client({.server_name = "dns.example.org", .authority_file = authority});
   ASSERT_TRUE(by_name->connected());
   EXPECT_EQ(SSL_get_verify_result(by_name->tls()), X509_V_OK);
-  EXPECT_FALSE(client({.server_name = "dns.example.net", .authority_file = authority})->connected());
+  EXPECT_FALSE(
+      client({.server_name = "dns.example.net", .authority_file = authority})->connected());
   const certs::CertificatePtr leaf(SSL_get1_peer_certificate(by_name->tls()));
   EXPECT_EQ(X509_check_ip_asc(leaf.get(), "127.0.0.1", 0), 1);
 }
@@ -225,20 +235,24 @@ struct OperatorPair {
       : files{directory.file(stem + ".pem"), directory.file(stem + ".key")} {}
 
   void write(const test_support::KeyedCertificate& made) const { write(made, made); }
-  void write(const test_support::KeyedCertificate& chain, const test_support::KeyedCertificate& key) const {
+  void write(const test_support::KeyedCertificate& chain,
+             const test_support::KeyedCertificate& key) const {
     const certs::BioPtr out(BIO_new(BIO_s_mem()));
     PEM_write_bio_PrivateKey(out.get(), key.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
     char* data = nullptr;
     const long size = BIO_get_mem_data(out.get(), &data);
-    ASSERT_TRUE(certs::write_atomically(files.key_file, {data, static_cast<std::size_t>(size)}, 0600));
+    ASSERT_TRUE(
+        certs::write_atomically(files.key_file, {data, static_cast<std::size_t>(size)}, 0600));
     ASSERT_TRUE(certs::write_atomically(files.chain_file, chain.certificate_pem(), 0644));
   }
 
   conf::Certificate files;
 };
 
-test_support::KeyedCertificate certificate_for(const std::string& common_name, const std::string& name) {
-  return test_support::make_certificate({.common_name = common_name, .dns_names = {name}, .addresses = {}});
+test_support::KeyedCertificate certificate_for(const std::string& common_name,
+                                               const std::string& name) {
+  return test_support::make_certificate(
+      {.common_name = common_name, .dns_names = {name}, .addresses = {}});
 }
 
 TEST_F(Dot, NewCertificateIsSwappedInWhileConnectionsLive) {
@@ -263,7 +277,8 @@ TEST_F(Dot, HandshakeUnderWaySurvivesTheSwap) {
   config_.certificates = {pair.files, other.files};
   start();
   const std::string name = shake_hands_slowly(server_, [&] {
-    EXPECT_TRUE(Worker::eventually([&] { return worker_->sessions.open(conf::Protocol::dot) == 1; }));
+    EXPECT_TRUE(
+        Worker::eventually([&] { return worker_->sessions.open(conf::Protocol::dot) == 1; }));
     for (const char* common_name : {"second", "third"}) {
       pair.write(certificate_for(common_name, "dns.example.org"));
       certificates_->look_again();

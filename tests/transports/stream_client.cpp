@@ -65,16 +65,18 @@ void StreamClient::shake_hands(const TlsWish& wish) {
   if (!alpn.empty()) SSL_set_alpn_protos(ssl, alpn.data(), static_cast<unsigned>(alpn.size()));
   if (wish.session != nullptr) SSL_set_session(ssl, wish.session);
   SSL_set_msg_callback_arg(ssl, this);
-  SSL_set_msg_callback(ssl, [](int sent, int, int type, const void* data, size_t, SSL*, void* self) {
-    // TLS 1.3 wraps everything: what is inside comes as a type of its own.
-    if (sent == 0 && type == SSL3_RT_INNER_CONTENT_TYPE &&
-        *static_cast<const unsigned char*>(data) == SSL3_RT_APPLICATION_DATA) {
-      ++static_cast<StreamClient*>(self)->records_;
-    }
-  });
+  SSL_set_msg_callback(ssl,
+                       [](int sent, int, int type, const void* data, size_t, SSL*, void* self) {
+                         // TLS 1.3 wraps everything: what is inside comes as a type of its own.
+                         if (sent == 0 && type == SSL3_RT_INNER_CONTENT_TYPE &&
+                             *static_cast<const unsigned char*>(data) == SSL3_RT_APPLICATION_DATA) {
+                           ++static_cast<StreamClient*>(self)->records_;
+                         }
+                       });
   SSL_set_info_callback(ssl, [](const SSL* from, int where, int value) {
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT) {
-      static_cast<StreamClient*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(from)))->alert_ = value & 0xFF;
+      static_cast<StreamClient*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(from)))->alert_ =
+          value & 0xFF;
     }
   });
   ERR_clear_error();

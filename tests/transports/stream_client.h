@@ -1,5 +1,5 @@
-// A client of stream listeners for tests: blocking, bounded in time, in the clear or over TLS. Owned by the
-// test.
+// A client of stream listeners for tests: blocking, bounded in time, in the clear or over TLS.
+// Owned by the test.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -16,9 +16,9 @@ namespace transports::test {
 
 struct TlsWish {
   std::string server_name{};
-  std::string alpn{};                   ///< in wire format
+  std::string alpn{};  ///< in wire format
   std::string groups{};
-  std::string authority_file{};          ///< given: verified, by `server_name`
+  std::string authority_file{};  ///< given: verified, by `server_name`
   int most_version = 0;
   SSL_SESSION* session = nullptr;
 };

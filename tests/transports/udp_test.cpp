@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 
+#include "tests/support/allocation_count.h"
 #include "tests/transports/worker_fixture.h"
 #include "transports/listeners/sockets.h"
 
@@ -33,14 +34,16 @@ class UdpClient {
     descriptor_ = ::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const timeval patience{10, 0};
     ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (::connect(descriptor_, reinterpret_cast<sockaddr*>(&storage), size) != 0) ADD_FAILURE() << errno;
+    if (::connect(descriptor_, reinterpret_cast<sockaddr*>(&storage), size) != 0)
+      ADD_FAILURE() << errno;
   }
   ~UdpClient() { ::close(descriptor_); }
   UdpClient(const UdpClient&) = delete;
   UdpClient& operator=(const UdpClient&) = delete;
 
   void send(const Octets& message) const {
-    ASSERT_EQ(::send(descriptor_, message.data(), message.size(), 0), static_cast<ssize_t>(message.size()));
+    ASSERT_EQ(::send(descriptor_, message.data(), message.size(), 0),
+              static_cast<ssize_t>(message.size()));
   }
   [[nodiscard]] std::optional<Octets> receive() const {
     Octets message(65535);
@@ -66,7 +69,8 @@ TEST(Rfc1035_4_2_1, HitIsAnsweredAtOnce) {
   worker.on_worker([&] {
     EXPECT_EQ(worker.answerer.last.protocol, conf::Protocol::udp);
     EXPECT_EQ(worker.answerer.last.client.address.to_text(), "127.0.0.1");
-    EXPECT_EQ(worker.answerer.last.deadline - worker.answerer.last.received, worker.limits.query_timeout);
+    EXPECT_EQ(worker.answerer.last.deadline - worker.answerer.last.received,
+              worker.limits.query_timeout);
   });
 }
 
@@ -97,10 +101,12 @@ TEST(UdpListener, EachOfManyClientsGetsItsOwnAnswer) {
   Worker worker;
   const base::Endpoint server = worker.listen("udp://127.0.0.1:0");
   std::vector<std::unique_ptr<UdpClient>> clients;
-  for (int i = 0; i < 100; ++i) clients.push_back(std::make_unique<UdpClient>("127.0.0.1", server.port));
+  for (int i = 0; i < 100; ++i)
+    clients.push_back(std::make_unique<UdpClient>("127.0.0.1", server.port));
   for (std::uint16_t round = 0; round < 5; ++round) {
     for (std::uint16_t i = 0; i < 100; ++i) {
-      clients[i]->send(query_for(i % 3 == 0 ? "soon." : "now.", static_cast<std::uint16_t>(round * 100 + i)));
+      clients[i]->send(
+          query_for(i % 3 == 0 ? "soon." : "now.", static_cast<std::uint16_t>(round * 100 + i)));
     }
     for (std::uint16_t i = 0; i < 100; ++i) {
       const auto answer = clients[i]->receive();
@@ -108,6 +114,39 @@ TEST(UdpListener, EachOfManyClientsGetsItsOwnAnswer) {
       EXPECT_EQ(test::id_of(*answer), round * 100 + i);
     }
   }
+}
+
+TEST(UdpListener, HitsOfABatchAllocateNothingAndTakeNoLock) {
+  Worker worker;
+  const base::Endpoint server = worker.listen("udp://0.0.0.0:0");
+  const UdpClient client("127.0.0.1", server.port);
+  const Octets query = query_for("now.", 1);
+  // Sent while the worker is busy with this, so that they are one batch for it.
+  worker.on_worker([&] {
+    for (std::size_t i = 0; i < UdpBatch::slots; ++i) client.send(query);
+  });
+  for (std::size_t i = 0; i < UdpBatch::slots; ++i) ASSERT_TRUE(client.receive());
+  worker.on_worker([&] {
+    EXPECT_EQ(worker.answerer.allocations_between, 0U);
+    EXPECT_EQ(worker.answerer.locks_between, 0U);
+  });
+}
+
+TEST(UdpListener, HitsAllocateNothingFromOneWakeUpToTheNext) {
+  Worker worker;
+  const base::Endpoint server = worker.listen("udp://127.0.0.1:0");
+  const UdpClient client("127.0.0.1", server.port);
+  const Octets query = query_for("now.", 1);
+  const auto ask = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      client.send(query);
+      ASSERT_TRUE(client.receive());
+    }
+  };
+  ask(10);  // the loop fills its stock
+  const std::uint64_t before = worker.answerer.allocations;
+  ask(50);
+  EXPECT_EQ(worker.answerer.allocations, before);
 }
 
 TEST(UdpListener, LateAnswersLeaveTogetherAndOutOfOrder) {
@@ -203,7 +242,8 @@ TEST(UdpListener, StopDoesNotWaitBeyondItsTime) {
 }
 
 TEST(Rfc9715_3_1, WhatIsTooLongForTheLinkIsTriedShorterOnce) {
-  // A datagram that does not fit into the send buffer is refused as one that does not fit the link is.
+  // A datagram that does not fit into the send buffer is refused as one that does not fit the link
+  // is.
   std::array<int, 2> pair{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair.data()), 0);
   const int least = 4096;
@@ -242,14 +282,20 @@ std::string sentence_of(const std::function<void()>& open) {
   return "no error";
 }
 
-conf::ListenAddress address_of(conf::Protocol protocol, const char* address, std::uint16_t port, const char* text) {
-  return {.protocol = protocol, .endpoint = {*base::Address::from_text(address), port}, .text = text};
+conf::ListenAddress address_of(conf::Protocol protocol, const char* address, std::uint16_t port,
+                               const char* text) {
+  return {
+      .protocol = protocol, .endpoint = {*base::Address::from_text(address), port}, .text = text};
 }
 
 TEST(Listeners, WhyASocketCannotBeOpenedIsASentence) {
-  EXPECT_EQ(sentence_of([] { open_udp_socket(address_of(conf::Protocol::udp, "192.0.2.1", 0, "udp://192.0.2.1")); }),
+  EXPECT_EQ(sentence_of([] {
+              open_udp_socket(address_of(conf::Protocol::udp, "192.0.2.1", 0, "udp://192.0.2.1"));
+            }),
             "udp://192.0.2.1: this address is not one of this machine's");
-  EXPECT_EQ(sentence_of([] { open_tcp_socket(address_of(conf::Protocol::dot, "192.0.2.1", 0, "tls://192.0.2.1")); }),
+  EXPECT_EQ(sentence_of([] {
+              open_tcp_socket(address_of(conf::Protocol::dot, "192.0.2.1", 0, "tls://192.0.2.1"));
+            }),
             "tls://192.0.2.1: this address is not one of this machine's");
 }
 
@@ -259,8 +305,10 @@ TEST(Listeners, AnotherListenerOnTheSameAddressIsNoticed) {
     const base::Endpoint taken = worker.listen(scheme + "://127.0.0.1:0");
     const auto protocol = *conf::protocol_from_scheme(scheme);
     const auto same = address_of(protocol, "127.0.0.1", taken.port, "there");
-    EXPECT_EQ(sentence_of([&] { require_free(same); }), "there: another program listens there already");
-    EXPECT_NO_THROW(worker.listen(scheme + "://127.0.0.1:" + std::to_string(taken.port))) << "a second worker's";
+    EXPECT_EQ(sentence_of([&] { require_free(same); }),
+              "there: another program listens there already");
+    EXPECT_NO_THROW(worker.listen(scheme + "://127.0.0.1:" + std::to_string(taken.port)))
+        << "a second worker's";
   }
   EXPECT_NO_THROW(require_free(address_of(conf::Protocol::tcp, "127.0.0.1", 0, "free")));
 }

@@ -10,11 +10,14 @@
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "conf/load.h"
 #include "dns/compose.h"
 #include "dns/fit.h"
 #include "gateway/admin/metrics_table.h"
+#include "tests/support/allocation_count.h"
+#include "tests/support/lock_count.h"
 
 namespace transports::test {
 
@@ -55,18 +58,33 @@ Octets operator+(Octets left, const Octets& right) {
 
 std::uint16_t id_of(const Octets& message) { return base::load_u16(message.data()); }
 
-dns::Rcode rcode_of(const Octets& message) { return dns::Rcode{static_cast<std::uint16_t>(message[3] & 15U)}; }
+dns::Rcode rcode_of(const Octets& message) {
+  return dns::Rcode{static_cast<std::uint16_t>(message[3] & 15U)};
+}
 
 base::TimePoint FakeAnswerer::begin_batch() {
   ++batches_open_;
+  first_of_batch_ = true;
   return base::Clock::now();
 }
 
 bool FakeAnswerer::answer_now(const Query& query, Reply& reply) {
   if (batches_open_ == 0) throw std::logic_error("asked outside a batch");
   if (reply.out.size() < 4096) throw std::logic_error("too little memory for a reply");
+  if (!std::exchange(first_of_batch_, false)) {
+    allocations_between =
+        std::max(allocations_between, ::test::allocations_of_this_thread() - allocations_seen_);
+    locks_between = std::max(locks_between, ::test::locks_of_this_thread() - locks_seen_);
+  }
   last = query;
   ++asked_now;
+  const bool answered = answer_by_name(query, reply);
+  allocations = allocations_seen_ = ::test::allocations_of_this_thread();
+  locks_seen_ = ::test::locks_of_this_thread();
+  return answered;
+}
+
+bool FakeAnswerer::answer_by_name(const Query& query, Reply& reply) {
   if (asks_for(query, "wait.") || asks_for(query, "soon.")) return false;
   if (asks_for(query, "silent.")) return true;
   if (asks_for(query, "go.")) {
@@ -77,7 +95,8 @@ bool FakeAnswerer::answer_now(const Query& query, Reply& reply) {
   reply.size = dns::fit_empty(query.request, rcode, {}, reply.out);
   if (asks_for(query, "big.")) {
     std::uint8_t* record = reply.out.data() + reply.size;
-    const std::array<std::uint8_t, record_head_size> head{0xC0, 12, 0xFF, 0, 0, 1, 0, 0, 0, 9, big_size >> 8, big_size & 255};
+    const std::array<std::uint8_t, record_head_size> head{
+        0xC0, 12, 0xFF, 0, 0, 1, 0, 0, 0, 9, big_size >> 8, big_size & 255};
     std::ranges::copy(head, record);
     std::memset(record + head.size(), 'b', big_size);
     reply.out[7] = 1;
@@ -139,7 +158,8 @@ base::Endpoint Worker::listen(std::string_view url) {
   const auto address = conf::parse_listen_url(url);
   if (!address) throw std::runtime_error(address.error());
   return on_worker([this, &address] {
-    listeners.push_back(make_listener(*address, static_cast<std::uint16_t>(listeners.size()), context));
+    listeners.push_back(
+        make_listener(*address, static_cast<std::uint16_t>(listeners.size()), context));
     listeners.back()->start();
     return listeners.back()->local_endpoint();
   });

@@ -1,5 +1,5 @@
-// A worker for listener tests: a loop on a thread of its own, everything a listener needs, and an answerer
-// whose behaviour the asked name decides. Owned by the test; the thread ends with it.
+// A worker for listener tests: a loop on a thread of its own, everything a listener needs, and an
+// answerer whose behaviour the asked name decides. Owned by the test; the thread ends with it.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -38,8 +38,9 @@ Octets operator+(Octets left, const Octets& right);
 std::uint16_t id_of(const Octets& message);
 dns::Rcode rcode_of(const Octets& message);
 
-/// "now.": NOERROR at once. "big.": 60,000 octets of rdata at once. "wait.": held until the next "go.", or
-/// until its deadline, then SERVFAIL. "soon.": the long way, but without waiting. "silent.": no answer.
+/// "now.": NOERROR at once. "big.": 60,000 octets of rdata at once. "wait.": held until the next
+/// "go.", or until its deadline, then SERVFAIL. "soon.": the long way, but without waiting.
+/// "silent.": no answer.
 class FakeAnswerer final : public Answerer {
  public:
   explicit FakeAnswerer(boost::asio::io_context& io) : io_(io) {}
@@ -52,13 +53,23 @@ class FakeAnswerer final : public Answerer {
   std::atomic<int> asked_now{0};
   std::atomic<int> waiting{0};
   std::atomic<int> waiting_most{0};
-  Query last;  ///< read it on the worker
+  Query last;                                 ///< read it on the worker
+  std::atomic<std::uint64_t> allocations{0};  ///< of the worker's thread, as of the last query
+  /// Most that a listener did between two queries of one batch; read them on the worker.
+  std::uint64_t allocations_between = 0;
+  std::uint64_t locks_between = 0;
 
  private:
-  using Timer = boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>, Executor>;
+  bool answer_by_name(const Query& query, Reply& reply);
+
+  using Timer = boost::asio::basic_waitable_timer<base::Clock,
+                                                  boost::asio::wait_traits<base::Clock>, Executor>;
   boost::asio::io_context& io_;
   std::list<Timer*> held_;
   int batches_open_ = 0;
+  bool first_of_batch_ = true;
+  std::uint64_t allocations_seen_ = 0;
+  std::uint64_t locks_seen_ = 0;
 };
 
 class Worker {
@@ -87,7 +98,8 @@ class Worker {
   static bool eventually(const std::function<bool()>& holds);
 
   base::MetricRegistry registry;
-  WaitingBudget waiting;  // before the loop: queries that still wait when it ends give their places back
+  WaitingBudget
+      waiting;  // before the loop: queries that still wait when it ends give their places back
   boost::asio::io_context io{1};
   conf::Limits limits;  ///< before the first listen(), or on the worker
   FakeAnswerer answerer{io};

@@ -24,20 +24,20 @@ struct StreamWorkspace;
 class TimerWheel;
 class UdpBatch;
 
-/// Everything outlives the listeners, and what is not the worker's outlives the loop: queries that still
-/// wait when it ends give their places back. The rest is shared by all and thread-safe.
+/// Everything outlives the listeners, and what is not the worker's outlives the loop: queries that
+/// still wait when it ends give their places back. The rest is shared by all and thread-safe.
 struct ListenerContext {
-  boost::asio::io_context& io;     ///< the worker's
-  Answerer& answerer;              ///< the worker's
-  const conf::Limits& limits;      ///< the worker's; read anew for each query, may change between
-  const certs::Store* certificates;///< null where nothing is encrypted
+  boost::asio::io_context& io;       ///< the worker's
+  Answerer& answerer;                ///< the worker's
+  const conf::Limits& limits;        ///< the worker's; read anew for each query, may change between
+  const certs::Store* certificates;  ///< null where nothing is encrypted
   WaitingBudget& waiting;
   SessionRegistry& sessions;
-  TimerWheel& timers;              ///< the worker's
-  UdpBatch& udp_batch;             ///< the worker's
-  StreamWorkspace& streams;        ///< the worker's
-  base::MetricSheet& metrics;      ///< the worker's
-  DropCounters& drops;             ///< the worker's
+  TimerWheel& timers;          ///< the worker's
+  UdpBatch& udp_batch;         ///< the worker's
+  StreamWorkspace& streams;    ///< the worker's
+  base::MetricSheet& metrics;  ///< the worker's
+  DropCounters& drops;         ///< the worker's
   base::Log& log;
 };
 

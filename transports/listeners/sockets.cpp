@@ -18,7 +18,7 @@ namespace {
 
 constexpr int receive_buffer = 4 << 20;
 constexpr int send_buffer = 1 << 20;
-constexpr int accept_backlog = 4096;        // the system's somaxconn stands above
+constexpr int accept_backlog = 4096;  // the system's somaxconn stands above
 constexpr int first_free_port = 1024;
 
 std::string reason_of(int error, const conf::ListenAddress& address) {
@@ -111,7 +111,8 @@ int open_tcp_socket(const conf::ListenAddress& address) {
   Descriptor socket = open(address, SOCK_STREAM);
   const int descriptor = socket.get();
   // REUSEADDR: connections of a run before, in TIME_WAIT, must not keep this one from starting.
-  if (!set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1) || !set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) {
+  if (!set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1) ||
+      !set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) {
     fail(address);
   }
   set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it

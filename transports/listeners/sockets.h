@@ -7,9 +7,9 @@
 
 namespace transports {
 
-/// A bound, non-blocking UDP socket: its own queue beside those of other workers (SO_REUSEPORT), 4 MB
-/// of receive buffer as far as the system grants it, answers never fragmented (RFC 9715 §3.1), and,
-/// on a wildcard address, told which address each datagram was sent to. The caller owns it.
+/// A bound, non-blocking UDP socket: its own queue beside those of other workers (SO_REUSEPORT), 4
+/// MB of receive buffer as far as the system grants it, answers never fragmented (RFC 9715 §3.1),
+/// and, on a wildcard address, told which address each datagram was sent to. The caller owns it.
 /// Throws std::runtime_error with a sentence.
 int open_udp_socket(const conf::ListenAddress& address);
 

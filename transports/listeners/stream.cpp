@@ -1,9 +1,9 @@
 // Accepting connections.
 #include "transports/listeners/stream.h"
 
-#include <boost/asio/redirect_error.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/asio/redirect_error.hpp>
 
 #include <cerrno>
 #include <chrono>
@@ -33,7 +33,8 @@ StreamListener::StreamListener(const conf::ListenAddress& address, std::uint16_t
       accepted_(context.metrics.counter("sallyport_sessions_total",
                                         {{"transport", std::string(conf::row_of(protocol).name)}})),
       acceptor_(context.io.get_executor(),
-                address.endpoint.address.is_v4() ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6(),
+                address.endpoint.address.is_v4() ? boost::asio::ip::tcp::v4()
+                                                 : boost::asio::ip::tcp::v6(),
                 open_tcp_socket(address)),
       local_endpoint_(local_endpoint_of(acceptor_.native_handle())),
       drained_(context.io.get_executor()) {}
@@ -71,7 +72,8 @@ bool StreamListener::accept_some() {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
     auto* any = reinterpret_cast<sockaddr*>(&storage);
-    const int descriptor = ::accept4(acceptor_.native_handle(), any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int descriptor =
+        ::accept4(acceptor_.native_handle(), any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
       take(descriptor, base::Endpoint::from_sockaddr(*any), now);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -90,7 +92,8 @@ void StreamListener::take(int descriptor, const base::Endpoint& client, base::Ti
   using Refusal = SessionRegistry::Refusal;
   const conf::Limits& limits = context.limits;
   const auto admit = [&] {
-    return context.sessions.admit(client.address, protocol, limits.sessions, limits.sessions_per_client);
+    return context.sessions.admit(client.address, protocol, limits.sessions,
+                                  limits.sessions_per_client);
   };
   auto place = admit();
   if (!place && place.error() == Refusal::all && context.streams.evict_one()) {
@@ -98,7 +101,8 @@ void StreamListener::take(int descriptor, const base::Endpoint& client, base::Ti
     place = admit();
   }
   if (!place) {
-    (place.error() == Refusal::client ? context.drops.client_limit : context.drops.session_limit).add();
+    (place.error() == Refusal::client ? context.drops.client_limit : context.drops.session_limit)
+        .add();
     ::close(descriptor);
     return;
   }
@@ -124,7 +128,8 @@ Awaitable<void> StreamListener::stop(base::TimePoint drain_until) {
     co_await drained_.async_wait(boost::asio::redirect_error(use_awaitable, ignored));
   }
   for (auto next = sessions_.begin(); next != sessions_.end();) (next++)->end_politely();
-  while (!drained()) co_await drained_.async_wait(boost::asio::redirect_error(use_awaitable, ignored));
+  while (!drained())
+    co_await drained_.async_wait(boost::asio::redirect_error(use_awaitable, ignored));
 }
 
 }  // namespace transports

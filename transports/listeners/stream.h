@@ -1,5 +1,5 @@
-// The listener of TCP and DoT: takes connections and hosts their sessions. RFC 7766 §6.2.2, RFC 7858 §3.1,
-// RFC 9210 §4.2. Owned by a worker.
+// The listener of TCP and DoT: takes connections and hosts their sessions. RFC 7766 §6.2.2, RFC
+// 7858 §3.1, RFC 9210 §4.2. Owned by a worker.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -14,9 +14,12 @@
 
 namespace transports {
 
-class StreamListener final : public Listener, private StreamSession::Host, private TimerWheel::Entry {
+class StreamListener final : public Listener,
+                             private StreamSession::Host,
+                             private TimerWheel::Entry {
  public:
-  StreamListener(const conf::ListenAddress& address, std::uint16_t listener_index, ListenerContext& listener_context);
+  StreamListener(const conf::ListenAddress& address, std::uint16_t listener_index,
+                 ListenerContext& listener_context);
   ~StreamListener() override;
 
   void start() override;
@@ -25,7 +28,8 @@ class StreamListener final : public Listener, private StreamSession::Host, priva
 
  private:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor>;
-  using Timer = boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>, Executor>;
+  using Timer = boost::asio::basic_waitable_timer<base::Clock,
+                                                  boost::asio::wait_traits<base::Clock>, Executor>;
 
   void wait();
   bool accept_some();

@@ -19,8 +19,8 @@ namespace {
 // Timers and streams have their turn after this many batches, however fast datagrams come.
 constexpr int batches_per_wake_up = 8;
 
-/// What is sent instead of an answer that is too long for the link it must leave by: come again over
-/// TCP. RFC 9715 §3.1, RFC 2181 §9.
+/// What is sent instead of an answer that is too long for the link it must leave by: come again
+/// over TCP. RFC 9715 §3.1, RFC 2181 §9.
 std::size_t write_truncated(const dns::Request& request, base::MutableBytes out) {
   const std::size_t size = dns::fit_empty(request, dns::Rcode::noerror, {}, out);
   base::store_u16(&out[2], base::load_u16(&out[2]) | dns::flag::tc);
@@ -29,11 +29,13 @@ std::size_t write_truncated(const dns::Request& request, base::MutableBytes out)
 
 }  // namespace
 
-UdpListener::UdpListener(const conf::ListenAddress& address, std::uint16_t index, ListenerContext& context)
+UdpListener::UdpListener(const conf::ListenAddress& address, std::uint16_t index,
+                         ListenerContext& context)
     : context_(context),
       index_(index),
       socket_(context.io.get_executor(),
-              address.endpoint.address.is_v4() ? boost::asio::ip::udp::v4() : boost::asio::ip::udp::v6(),
+              address.endpoint.address.is_v4() ? boost::asio::ip::udp::v4()
+                                               : boost::asio::ip::udp::v6(),
               open_udp_socket(address)),
       local_endpoint_(local_endpoint_of(socket_.native_handle())),
       drained_(context.io.get_executor()),
@@ -85,9 +87,10 @@ void UdpListener::serve(std::size_t slot, base::TimePoint now) {
     WaitingPlace place(context_.waiting);
     if (place) {
       ++under_way_;
-      boost::asio::co_spawn(context_.io,
-                            answer_later(home_, context_.answerer, std::move(place), query_, batch.return_path(slot)),
-                            boost::asio::detached);
+      boost::asio::co_spawn(
+          context_.io,
+          answer_later(home_, context_.answerer, std::move(place), query_, batch.return_path(slot)),
+          boost::asio::detached);
       return;
     }
     context_.answerer.answer_overload(query_, reply);
@@ -97,19 +100,21 @@ void UdpListener::serve(std::size_t slot, base::TimePoint now) {
 
 void UdpListener::send_batch() {
   UdpBatch& batch = context_.udp_batch;
-  batch.send(socket_.native_handle(), [this, &batch](std::size_t slot, int error, bool again) -> std::size_t {
-    if (error == EMSGSIZE && !again) {
-      dns::parse_request(batch.packet(slot), query_.request);
-      return write_truncated(query_.request, batch.reply_memory(slot));
-    }
-    context_.drops.send_refused.add();
-    return 0;
-  });
+  batch.send(socket_.native_handle(),
+             [this, &batch](std::size_t slot, int error, bool again) -> std::size_t {
+               if (error == EMSGSIZE && !again) {
+                 dns::parse_request(batch.packet(slot), query_.request);
+                 return write_truncated(query_.request, batch.reply_memory(slot));
+               }
+               context_.drops.send_refused.add();
+               return 0;
+             });
 }
 
-Awaitable<void> UdpListener::answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer, WaitingPlace place,
-                                          Query query, ReturnPath path) {
-  LateAnswer late{.answer = co_await answerer.answer(query), .path = path, .request = query.request};
+Awaitable<void> UdpListener::answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer,
+                                          WaitingPlace place, Query query, ReturnPath path) {
+  LateAnswer late{
+      .answer = co_await answerer.answer(query), .path = path, .request = query.request};
   if (*home != nullptr) (*home)->send_later(std::move(late));
 }
 
@@ -138,15 +143,16 @@ void UdpListener::send_late_answers() {
       parts[i] = {late.answer.wire.data(), late.answer.wire.size()};
       address_reply(headers[i].msg_hdr, late.path, parts[i]);
     }
-    UdpBatch::send_all(socket_.native_handle(), {headers.data(), count},
-                       [this, first](std::size_t i, int error, bool again) -> std::size_t {
-                         LateAnswer& late = late_[first + i];
-                         if (error == EMSGSIZE && !again && late.answer.wire.size() > dns::plain_udp_size) {
-                           return write_truncated(late.request, late.answer.wire);
-                         }
-                         context_.drops.send_refused.add();
-                         return 0;
-                       });
+    UdpBatch::send_all(
+        socket_.native_handle(), {headers.data(), count},
+        [this, first](std::size_t i, int error, bool again) -> std::size_t {
+          LateAnswer& late = late_[first + i];
+          if (error == EMSGSIZE && !again && late.answer.wire.size() > dns::plain_udp_size) {
+            return write_truncated(late.request, late.answer.wire);
+          }
+          context_.drops.send_refused.add();
+          return 0;
+        });
   }
   late_.clear();
   if (late_.capacity() > UdpBatch::slots) late_.shrink_to_fit();

@@ -1,5 +1,5 @@
-// The UDP listener: batches of datagrams behind one readiness wait, hits answered in place. RFC 1035
-// §4.2.1, RFC 9715. Owned by a worker.
+// The UDP listener: batches of datagrams behind one readiness wait, hits answered in place. RFC
+// 1035 §4.2.1, RFC 9715. Owned by a worker.
 #pragma once
 
 #include <boost/asio/ip/udp.hpp>
@@ -28,7 +28,8 @@ class UdpListener final : public Listener {
 
  private:
   using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, Executor>;
-  using Timer = boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>, Executor>;
+  using Timer = boost::asio::basic_waitable_timer<base::Clock,
+                                                  boost::asio::wait_traits<base::Clock>, Executor>;
 
   /// An answer that was waited for, on its way out.
   struct LateAnswer {

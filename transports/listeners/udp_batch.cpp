@@ -72,8 +72,9 @@ void UdpBatch::reply(std::size_t slot, std::size_t size) {
 
 UdpBatch::Sent UdpBatch::send_some(int descriptor, std::span<mmsghdr> messages) {
   for (;;) {
-    const int count = ::sendmmsg(descriptor, messages.data(), static_cast<unsigned>(messages.size()),
-                                 MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int count =
+        ::sendmmsg(descriptor, messages.data(), static_cast<unsigned>(messages.size()),
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count > 0) return {static_cast<std::size_t>(count), 0};
     if (errno != EINTR) return {0, errno};
   }

@@ -48,7 +48,9 @@ class UdpBatch {
   /// It was longer than packet_size_max; only its beginning is here.
   [[nodiscard]] bool is_cut(std::size_t slot) const;
   [[nodiscard]] base::Endpoint client(std::size_t slot) const;
-  [[nodiscard]] const ReturnPath& return_path(std::size_t slot) const { return memory_->paths[slot]; }
+  [[nodiscard]] const ReturnPath& return_path(std::size_t slot) const {
+    return memory_->paths[slot];
+  }
 
   /// Memory for the slot's answer; reply() queues its first `size` octets.
   [[nodiscard]] base::MutableBytes reply_memory(std::size_t slot);
