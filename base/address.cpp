@@ -17,9 +17,7 @@ constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0,    0,
                                                      0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 §2.5.5.2
 constexpr std::uint8_t mapped_bits = 96;
 
-std::uint8_t width_of(Family family) {
-  return family == Family::v4 ? 32 : 128;
-}
+std::uint8_t width_of(Family family) { return family == Family::v4 ? 32 : 128; }
 
 /// All of `text` as a decimal number without sign or leading zero, up to `most`.
 std::optional<std::uint32_t> decimal(std::string_view text, std::uint32_t most) {
@@ -197,8 +195,6 @@ bool Prefix::contains(const Address& address) const {
          masked(address.octets(), length_) == address_.octets();
 }
 
-std::string Prefix::to_text() const {
-  return address_.to_text() + '/' + std::to_string(length_);
-}
+std::string Prefix::to_text() const { return address_.to_text() + '/' + std::to_string(length_); }
 
 }  // namespace base

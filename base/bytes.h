@@ -1,4 +1,5 @@
-// Views of octets, and a sticky reader and writer for big-endian wire formats. Nothing here owns memory.
+// Views of octets, and a sticky reader and writer for big-endian wire formats. Nothing here owns
+// memory.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +53,9 @@ class Reader {
   std::uint8_t u8() { return take(1) ? bytes_[offset_ - 1] : std::uint8_t{0}; }
   std::uint16_t u16() { return take(2) ? load_u16(&bytes_[offset_ - 2]) : std::uint16_t{0}; }
   std::uint32_t u32() { return take(4) ? load_u32(&bytes_[offset_ - 4]) : std::uint32_t{0}; }
-  Bytes bytes(std::size_t count) { return take(count) ? bytes_.subspan(offset_ - count, count) : Bytes{}; }
+  Bytes bytes(std::size_t count) {
+    return take(count) ? bytes_.subspan(offset_ - count, count) : Bytes{};
+  }
   void skip(std::size_t count) { take(count); }
 
   /// Marks the input as wrong although there were octets enough.

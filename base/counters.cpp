@@ -15,12 +15,9 @@ using Kind = MetricRegistry::Kind;
 
 constexpr std::string_view to_text(Kind kind) {
   switch (kind) {
-    case Kind::counter:
-      return "counter";
-    case Kind::gauge:
-      return "gauge";
-    case Kind::histogram:
-      return "histogram";
+    case Kind::counter: return "counter";
+    case Kind::gauge: return "gauge";
+    case Kind::histogram: return "histogram";
   }
   std::unreachable();
 }

@@ -214,8 +214,6 @@ void Log::write(LogLevel level, std::string_view message, std::initializer_list<
   writer_->work.notify_one();
 }
 
-std::uint64_t Log::dropped() const {
-  return writer_->dropped.load(std::memory_order_relaxed);
-}
+std::uint64_t Log::dropped() const { return writer_->dropped.load(std::memory_order_relaxed); }
 
 }  // namespace base

@@ -9,18 +9,12 @@ namespace {
 std::string escaped(const Utf8& front, std::string_view as_written) {
   if (!front.valid) return "\\ufffd";
   switch (front.value) {
-    case U'"':
-      return "\\\"";
-    case U'\\':
-      return "\\\\";
-    case U'\n':
-      return "\\n";
-    case U'\r':
-      return "\\r";
-    case U'\t':
-      return "\\t";
-    default:
-      break;
+    case U'"': return "\\\"";
+    case U'\\': return "\\\\";
+    case U'\n': return "\\n";
+    case U'\r': return "\\r";
+    case U'\t': return "\\t";
+    default: break;
   }
   if (is_printable(front.value)) return std::string{as_written};
   return std::format("\\u{:04x}", static_cast<unsigned>(front.value));

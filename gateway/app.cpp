@@ -23,15 +23,18 @@
 namespace gateway {
 namespace {
 
-constexpr std::chrono::milliseconds drain_grace{500};  // for a listener that is at its drain's very end
+constexpr std::chrono::milliseconds drain_grace{
+    500};  // for a listener that is at its drain's very end
 
 std::size_t workers_of(const conf::Config& config) {
-  return config.server.workers != 0 ? config.server.workers : std::max(1U, std::thread::hardware_concurrency());
+  return config.server.workers != 0 ? config.server.workers
+                                    : std::max(1U, std::thread::hardware_concurrency());
 }
 
 dns::CookieSecret random_secret() {
   dns::CookieSecret secret;
-  if (RAND_bytes(secret.data(), secret.size()) != 1) throw std::runtime_error("no randomness from the system");
+  if (RAND_bytes(secret.data(), secret.size()) != 1)
+    throw std::runtime_error("no randomness from the system");
   return secret;
 }
 
@@ -61,7 +64,9 @@ std::string join(const std::vector<std::string>& sentences) {
 }
 
 std::unique_ptr<certs::Store> open_certificates(const conf::Config& config, base::Log& log) {
-  const auto encrypted = [](const conf::ListenAddress& address) { return conf::row_of(address.protocol).encrypted; };
+  const auto encrypted = [](const conf::ListenAddress& address) {
+    return conf::row_of(address.protocol).encrypted;
+  };
   if (std::ranges::none_of(config.server.listen, encrypted)) return nullptr;
   auto store = certs::Store::open(config, log);
   if (!store) throw std::runtime_error(join(store.error()));
@@ -83,7 +88,8 @@ App::App(const conf::Config& config, base::Log& log, Options options)
       control_socket_(std::make_unique<admin::ControlSocket>(config.server.state_directory)),
       metrics_(admin::metric_families),
       sheet_(metrics_.add_sheet()),
-      snapshots_(epochs_, std::make_shared<const Snapshot>(without_absent_defaults(config), workers_of(config))),
+      snapshots_(epochs_, std::make_shared<const Snapshot>(without_absent_defaults(config),
+                                                           workers_of(config))),
       cookies_(random_secret()),
       certificates_(open_certificates(snapshots_.share()->config, log)),
       cache_({.budget = snapshots_.share()->config.cache.size,
@@ -92,8 +98,19 @@ App::App(const conf::Config& config, base::Log& log, Options options)
              epochs_),
       waiting_(snapshots_.share()->config.limits.queries_waiting),
       homes_(snapshots_.share()->workers),
-      shared_{log, metrics_, epochs_, cache_, snapshots_, flights_, cookies_, certificates_.get(), authorities_,
-              sessions_, waiting_, homes_, options_.observer},
+      shared_{log,
+              metrics_,
+              epochs_,
+              cache_,
+              snapshots_,
+              flights_,
+              cookies_,
+              certificates_.get(),
+              authorities_,
+              sessions_,
+              waiting_,
+              homes_,
+              options_.observer},
       admin_(admin_options(snapshots_.share()->config), std::move(control_socket_), *this, log) {
   register_metrics();
   start_workers();
@@ -119,7 +136,8 @@ void App::start_workers() {
   listening_ = config.server.listen;
   for (const auto& worker : workers_) worker->start();
   if (auto done = configure_workers(snapshot); !done) throw std::runtime_error(done.error());
-  for (const auto& worker : workers_) worker->open();  // nothing is forwarded before everything is in place
+  for (const auto& worker : workers_)
+    worker->open();  // nothing is forwarded before everything is in place
 }
 
 void App::stop() {
@@ -134,7 +152,8 @@ void App::stop() {
   for (const auto& worker : workers_) worker->join();
 }
 
-std::expected<void, std::string> App::configure_workers(const std::shared_ptr<const Snapshot>& snapshot) {
+std::expected<void, std::string> App::configure_workers(
+    const std::shared_ptr<const Snapshot>& snapshot) {
   for (const auto& worker : workers_) {
     if (auto done = worker->configure(snapshot).get(); !done) return done;
   }
@@ -144,7 +163,9 @@ std::expected<void, std::string> App::configure_workers(const std::shared_ptr<co
 
 std::optional<base::Endpoint> App::admin_endpoint() const { return admin_.local_endpoint(); }
 
-std::string App::authority_file() const { return certificates_ ? certificates_->authority_file() : std::string{}; }
+std::string App::authority_file() const {
+  return certificates_ ? certificates_->authority_file() : std::string{};
+}
 
 // ---- what the admin server asks
 
@@ -169,17 +190,20 @@ admin::ReloadOutcome App::refuse_reload(std::vector<std::string> complaints) {
 admin::ReloadOutcome App::reload() {
   const std::scoped_lock lock{reload_mutex_};
   if (stopping_) return refuse_reload({"the gateway is stopping"});
-  if (!options_.read_again) return refuse_reload({"this gateway runs without a configuration file"});
+  if (!options_.read_again)
+    return refuse_reload({"this gateway runs without a configuration file"});
   auto config = options_.read_again();
   if (!config) {
     std::vector<std::string> complaints;
-    for (const conf::Complaint& complaint : config.error()) complaints.push_back(complaint.to_text());
+    for (const conf::Complaint& complaint : config.error())
+      complaints.push_back(complaint.to_text());
     return refuse_reload(std::move(complaints));
   }
   const std::shared_ptr<const Snapshot> running = snapshots_.share();
   const conf::Changes changes = conf::changes(running->config, *config);
   if (certificates_) {
-    if (auto replaced = certificates_->replace(*config); !replaced) return refuse_reload(replaced.error());
+    if (auto replaced = certificates_->replace(*config); !replaced)
+      return refuse_reload(replaced.error());
   }
   const auto next = std::make_shared<const Snapshot>(std::move(*config), running->workers);
   if (auto done = configure_workers(next); !done) {
@@ -190,9 +214,11 @@ admin::ReloadOutcome App::reload() {
   snapshots_.publish(next);
   log_.set_level(next->config.log.level);
   sheet_.counter("sallyport_config_reloads_total", {{"result", "ok"}}).add();
-  log_.info("configuration reloaded", {{"changes", changes.at_once.size()}, {"after_restart", changes.after_restart.size()}});
+  log_.info("configuration reloaded",
+            {{"changes", changes.at_once.size()}, {"after_restart", changes.after_restart.size()}});
   admin::ReloadOutcome outcome{true, {}, changes.at_once};
-  for (const std::string& change : changes.after_restart) outcome.changes.push_back("after a restart: " + change);
+  for (const std::string& change : changes.after_restart)
+    outcome.changes.push_back("after a restart: " + change);
   return outcome;
 }
 
@@ -207,7 +233,8 @@ admin::CacheStatus App::cache_stats() {
     return static_cast<std::uint64_t>(metrics_.total(family, labels));
   };
   return {cache_.stats(), total("sallyport_cache_hits_total", {{"state", "fresh"}}),
-          total("sallyport_cache_hits_total", {{"state", "stale"}}), total("sallyport_cache_misses_total", {})};
+          total("sallyport_cache_hits_total", {{"state", "stale"}}),
+          total("sallyport_cache_misses_total", {})};
 }
 
 admin::Status App::status() {
@@ -223,19 +250,24 @@ admin::Status App::status() {
     return static_cast<std::uint64_t>(metrics_.total(family, labels));
   };
   for (const conf::ListenAddress& listener : listening_) {
-    const std::string url = std::string{conf::row_of(listener.protocol).scheme} + "://" + listener.endpoint.to_text();
-    status.listeners.push_back({url, total("sallyport_queries_total", {{"listener", listener.text}})});
+    const std::string url =
+        std::string{conf::row_of(listener.protocol).scheme} + "://" + listener.endpoint.to_text();
+    status.listeners.push_back(
+        {url, total("sallyport_queries_total", {{"listener", listener.text}})});
     status.queries += status.listeners.back().queries;
   }
-  for (const conf::ProtocolRow& row : conf::protocols) status.sessions += sessions_.open(row.protocol);
+  for (const conf::ProtocolRow& row : conf::protocols)
+    status.sessions += sessions_.open(row.protocol);
   if (stopping_) return status;  // the workers may have ended
   for (const UpstreamSet::State& state : workers_.front()->upstream_states().get()) {
     const base::Labels labels{{"upstream", state.name}};
-    const std::uint64_t opened = total("sallyport_upstream_connections_total", {{"upstream", state.name}, {"result", "ok"}});
+    const std::uint64_t opened =
+        total("sallyport_upstream_connections_total", {{"upstream", state.name}, {"result", "ok"}});
     const std::uint64_t closed = total("sallyport_upstream_disconnections_total", labels);
-    status.upstreams.push_back({state.name, state.well, total("sallyport_upstream_queries_total", labels),
-                                total("sallyport_upstream_errors_total", labels), opened - std::min(opened, closed),
-                                state.last_error});
+    status.upstreams.push_back({state.name, state.well,
+                                total("sallyport_upstream_queries_total", labels),
+                                total("sallyport_upstream_errors_total", labels),
+                                opened - std::min(opened, closed), state.last_error});
   }
   return status;
 }
@@ -246,41 +278,50 @@ void App::register_metrics() {
   admin::add_process_metrics(metrics_, options_.version);
   register_cache_metrics();
   register_session_metrics();
-  metrics_.add_counter("sallyport_log_lines_dropped_total", {}, [this] { return static_cast<double>(log_.dropped()); });
+  metrics_.add_counter("sallyport_log_lines_dropped_total", {},
+                       [this] { return static_cast<double>(log_.dropped()); });
   if (!certificates_) return;
   for (const certs::Store::Facts& facts : certificates_->facts()) {
-    metrics_.add_gauge("sallyport_certificate_expiry_timestamp_seconds", {{"name", facts.name}}, [this, name = facts.name] {
-      for (const certs::Store::Facts& now : certificates_->facts()) {
-        if (now.name == name) return static_cast<double>(now.not_after);
-      }
-      return 0.0;  // replaced by a certificate with another name
-    });
+    metrics_.add_gauge("sallyport_certificate_expiry_timestamp_seconds", {{"name", facts.name}},
+                       [this, name = facts.name] {
+                         for (const certs::Store::Facts& now : certificates_->facts()) {
+                           if (now.name == name) return static_cast<double>(now.not_after);
+                         }
+                         return 0.0;  // replaced by a certificate with another name
+                       });
   }
 }
 
 void App::register_cache_metrics() {
   const auto gauge = [this](std::string_view family, std::uint64_t cache::CacheStats::* field) {
-    metrics_.add_gauge(family, {}, [this, field] { return static_cast<double>(cache_.stats().*field); });
+    metrics_.add_gauge(family, {},
+                       [this, field] { return static_cast<double>(cache_.stats().*field); });
   };
   gauge("sallyport_cache_entries", &cache::CacheStats::entries);
   gauge("sallyport_cache_octets", &cache::CacheStats::octets);
   gauge("sallyport_cache_budget_octets", &cache::CacheStats::budget);
-  const auto counter = [this](std::string_view family, base::Labels labels, std::uint64_t cache::CacheStats::* field) {
-    metrics_.add_counter(family, std::move(labels), [this, field] { return static_cast<double>(cache_.stats().*field); });
+  const auto counter = [this](std::string_view family, base::Labels labels,
+                              std::uint64_t cache::CacheStats::* field) {
+    metrics_.add_counter(family, std::move(labels),
+                         [this, field] { return static_cast<double>(cache_.stats().*field); });
   };
   counter("sallyport_cache_inserts_total", {}, &cache::CacheStats::inserts);
-  counter("sallyport_cache_evictions_total", {{"cause", "expired"}}, &cache::CacheStats::evicted_expired);
-  counter("sallyport_cache_evictions_total", {{"cause", "room"}}, &cache::CacheStats::evicted_for_room);
+  counter("sallyport_cache_evictions_total", {{"cause", "expired"}},
+          &cache::CacheStats::evicted_expired);
+  counter("sallyport_cache_evictions_total", {{"cause", "room"}},
+          &cache::CacheStats::evicted_for_room);
   counter("sallyport_cache_evictions_total", {{"cause", "replaced"}}, &cache::CacheStats::replaced);
   counter("sallyport_cache_evictions_total", {{"cause", "flushed"}}, &cache::CacheStats::flushed);
 }
 
 void App::register_session_metrics() {
-  metrics_.add_gauge("sallyport_queries_waiting", {}, [this] { return static_cast<double>(waiting_.taken()); });
+  metrics_.add_gauge("sallyport_queries_waiting", {},
+                     [this] { return static_cast<double>(waiting_.taken()); });
   for (const conf::ProtocolRow& row : conf::protocols) {
     if (!row.stream) continue;
-    metrics_.add_gauge("sallyport_sessions", {{"transport", std::string{row.name}}},
-                       [this, protocol = row.protocol] { return static_cast<double>(sessions_.open(protocol)); });
+    metrics_.add_gauge(
+        "sallyport_sessions", {{"transport", std::string{row.name}}},
+        [this, protocol = row.protocol] { return static_cast<double>(sessions_.open(protocol)); });
   }
 }
 

@@ -1,4 +1,5 @@
-// The inventory: App owns everything in dependency order, so that construction and destruction are right for free.
+// The inventory: App owns everything in dependency order, so that construction and destruction are
+// right for free.
 #pragma once
 
 #include <atomic>
@@ -54,7 +55,8 @@ class App final : public admin::Control {
   /// In the configuration's order, with the ports that are really listened on.
   [[nodiscard]] const std::vector<conf::ListenAddress>& listening() const { return listening_; }
   [[nodiscard]] std::optional<base::Endpoint> admin_endpoint() const;
-  /// The internal authority's certificate for clients to trust; empty when the operator's certificates serve.
+  /// The internal authority's certificate for clients to trust; empty when the operator's
+  /// certificates serve.
   [[nodiscard]] std::string authority_file() const;
 
   std::string scrape() override;
@@ -69,14 +71,17 @@ class App final : public admin::Control {
   void register_metrics();
   void register_cache_metrics();
   void register_session_metrics();
-  /// New upstreams on every home and new limits everywhere; a sentence when an upstream cannot be made.
-  std::expected<void, std::string> configure_workers(const std::shared_ptr<const Snapshot>& snapshot);
+  /// New upstreams on every home and new limits everywhere; a sentence when an upstream cannot be
+  /// made.
+  std::expected<void, std::string> configure_workers(
+      const std::shared_ptr<const Snapshot>& snapshot);
   admin::ReloadOutcome refuse_reload(std::vector<std::string> complaints);
 
   base::Log& log_;
   Options options_;
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
-  std::unique_ptr<admin::ControlSocket> control_socket_;  // first: the state directory is ours from here on
+  std::unique_ptr<admin::ControlSocket>
+      control_socket_;  // first: the state directory is ours from here on
   base::MetricRegistry metrics_;
   base::MetricSheet& sheet_;  // counted on the admin thread alone
   base::Epochs epochs_;

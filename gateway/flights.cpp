@@ -24,7 +24,8 @@ void Flights::land(const FlightKey& key, std::shared_ptr<const Landed> landed) {
   std::ranges::stable_sort(waiters, std::ranges::less{}, &Waiter::home);
   for (auto first = waiters.begin(); first != waiters.end();) {
     Mailbox* const home = first->home;
-    const auto last = std::find_if(first, waiters.end(), [home](const Waiter& waiter) { return waiter.home != home; });
+    const auto last = std::find_if(first, waiters.end(),
+                                   [home](const Waiter& waiter) { return waiter.home != home; });
     std::vector<Handler> handlers;
     for (; first != last; ++first) handlers.push_back(std::move(first->handler));
     home->push([handlers = std::move(handlers), landed]() mutable {

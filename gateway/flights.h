@@ -1,5 +1,6 @@
-// The same question twice is one exchange: whoever asks while it is under way waits for it, on whichever worker and over
-// whichever transport. Process-wide; a flight outlives the client that began it. RFC 5452 §5 (no parallel duplicates).
+// The same question twice is one exchange: whoever asks while it is under way waits for it, on
+// whichever worker and over whichever transport. Process-wide; a flight outlives the client that
+// began it. RFC 5452 §5 (no parallel duplicates).
 #pragma once
 
 #include <array>
@@ -47,10 +48,12 @@ class Flights {
   Flights(const Flights&) = delete;
   Flights& operator=(const Flights&) = delete;
 
-  /// Waits for the flight of `key`. When there was none, it is begun and `launch` is called, under no lock, before the
-  /// wait: it must see to it that land() comes, by the deadline of the query that began the flight.
+  /// Waits for the flight of `key`. When there was none, it is begun and `launch` is called, under
+  /// no lock, before the wait: it must see to it that land() comes, by the deadline of the query
+  /// that began the flight.
   template <class Launch>
-  transports::Awaitable<std::shared_ptr<const Landed>> join(const FlightKey& key, Mailbox& home, Launch launch) {
+  transports::Awaitable<std::shared_ptr<const Landed>> join(const FlightKey& key, Mailbox& home,
+                                                            Launch launch) {
     return boost::asio::async_initiate<const boost::asio::use_awaitable_t<transports::Executor>,
                                        void(std::shared_ptr<const Landed>)>(
         [this](auto handler, const FlightKey& at, Mailbox* mailbox, Launch begin) {
@@ -80,7 +83,9 @@ class Flights {
 
   /// True when this waiter is the first: there was no such flight.
   bool add(const FlightKey& key, Waiter waiter);
-  Segment& segment_of(const FlightKey& key) { return segments_[(key.hash >> 48) % segments_.size()]; }
+  Segment& segment_of(const FlightKey& key) {
+    return segments_[(key.hash >> 48) % segments_.size()];
+  }
 
   std::array<Segment, 32> segments_;
 };

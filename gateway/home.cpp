@@ -68,18 +68,22 @@ transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline) {
   std::shared_ptr<const Landed> result;
   try {
     result = co_await exchange(key, deadline);
-  } catch (const std::exception& error) {  // memory, descriptors: those who wait get an answer all the same
+  } catch (const std::exception&
+               error) {  // memory, descriptors: those who wait get an answer all the same
     parts_.log.error("exchange failed", {{"error", error.what()}});
-    result = landed(failure_answer(key.question, dns::Ede::other, "out of resources"), transports::Source::failure);
+    result = landed(failure_answer(key.question, dns::Ede::other, "out of resources"),
+                    transports::Source::failure);
   }
   parts_.flights.land(key, std::move(result));
 }
 
-transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey key, base::TimePoint deadline) {
+transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey key,
+                                                                    base::TimePoint deadline) {
   if (auto found = found_meanwhile(key)) co_return found;
   std::shared_ptr<UpstreamSet> upstreams = upstreams_;  // a reload may replace it meanwhile
   if (!upstreams) {
-    co_return landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"), transports::Source::failure);
+    co_return landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"),
+                     transports::Source::failure);
   }
   const transports::Ask ask{key.question, key.dnssec_ok, key.checking_disabled};
   auto reply = co_await upstreams->resolve(ask, deadline);
@@ -92,25 +96,28 @@ transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey ke
 
 std::shared_ptr<const Landed> Home::found_meanwhile(const FlightKey& key) {
   const base::EpochBatch batch{parts_.epoch};
-  const cache::Found found = parts_.cache.find(
-      parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled), base::seconds_of(base::Clock::now()));
+  const cache::Found found =
+      parts_.cache.find(parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled),
+                        base::seconds_of(base::Clock::now()));
   if (found.state != cache::Found::State::fresh) return nullptr;
   return landed(copy_with_age(found.answer, found.age), transports::Source::cache);
 }
 
-/// A copy, so that nothing is inserted inside a batch: memory that is evicted can then be used again at once.
+/// A copy, so that nothing is inserted inside a batch: memory that is evicted can then be used
+/// again at once.
 conf::Cache Home::cache_limits() {
   const base::EpochBatch batch{parts_.epoch};
   return parts_.snapshots.current().config.cache;
 }
 
-std::shared_ptr<const Landed> Home::store(const FlightKey& key, base::Result<dns::KeptAnswer> reply) {
+std::shared_ptr<const Landed> Home::store(const FlightKey& key,
+                                          base::Result<dns::KeptAnswer> reply) {
   const conf::Cache limits = cache_limits();
   const cache::Key at = parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled);
   const base::Seconds32 now = base::seconds_of(base::Clock::now());
   if (!reply) {
-    dns::KeptAnswer failure =
-        failure_answer(key.question, dns::Ede::no_reachable_authority, std::move(reply.error().context));
+    dns::KeptAnswer failure = failure_answer(key.question, dns::Ede::no_reachable_authority,
+                                             std::move(reply.error().context));
     parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
     return landed(std::move(failure), transports::Source::failure);
   }

@@ -1,5 +1,6 @@
-// The worker that keeps the links to the upstreams: it runs the flights. One worker at first, since links spread thin idle
-// out; every worker when all upstreams are plain UDP and there is no link to keep. Owned by its worker.
+// The worker that keeps the links to the upstreams: it runs the flights. One worker at first, since
+// links spread thin idle out; every worker when all upstreams are plain UDP and there is no link to
+// keep. Owned by its worker.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,10 @@ class Home {
 
  private:
   transports::Awaitable<void> run(FlightKey key, base::TimePoint deadline);
-  transports::Awaitable<std::shared_ptr<const Landed>> exchange(FlightKey key, base::TimePoint deadline);
-  /// Another flight for the question may have landed between the look-up that missed and the start of this one.
+  transports::Awaitable<std::shared_ptr<const Landed>> exchange(FlightKey key,
+                                                                base::TimePoint deadline);
+  /// Another flight for the question may have landed between the look-up that missed and the start
+  /// of this one.
   std::shared_ptr<const Landed> found_meanwhile(const FlightKey& key);
   conf::Cache cache_limits();
   std::shared_ptr<const Landed> store(const FlightKey& key, base::Result<dns::KeptAnswer> reply);

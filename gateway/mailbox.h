@@ -1,4 +1,5 @@
-// Work handed to another worker: pushed under a short lock, and the receiver is woken once per burst.
+// Work handed to another worker: pushed under a short lock, and the receiver is woken once per
+// burst.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,6 @@
-// The life of a query, one page: judge, find, join, exchange, match, store, fit, respond. What is answered at once is told by
-// answer_now(), what has to wait by answer(); exchange, match and store happen where the links are (gateway/home.cpp).
+// The life of a query, one page: judge, find, join, exchange, match, store, fit, respond. What is
+// answered at once is told by answer_now(), what has to wait by answer(); exchange, match and store
+// happen where the links are (gateway/home.cpp).
 #include "gateway/pipeline.h"
 
 #include <algorithm>
@@ -13,25 +14,29 @@ namespace {
 
 using transports::Source;
 
-constexpr std::uint32_t stale_ttl = 30;          // RFC 8767 §4
-constexpr std::uint16_t answer_padding = 468;    // RFC 8467 §4.1
-constexpr std::size_t extras_room = 1024;        // what fit may add: OPT with cookie, EDE and padding
-constexpr std::chrono::milliseconds landing_margin{50};  // between a flight's end and the answer's deadline
+constexpr std::uint32_t stale_ttl = 30;        // RFC 8767 §4
+constexpr std::uint16_t answer_padding = 468;  // RFC 8467 §4.1
+constexpr std::size_t extras_room = 1024;      // what fit may add: OPT with cookie, EDE and padding
+constexpr std::chrono::milliseconds landing_margin{
+    50};  // between a flight's end and the answer's deadline
 
-/// Zone transfers are no business of a forwarder (RFC 5936); neither are types that ask for a server's own state.
+/// Zone transfers are no business of a forwarder (RFC 5936); neither are types that ask for a
+/// server's own state.
 bool is_refused_type(dns::RrType type) {
   return type == dns::RrType::axfr || type == dns::RrType::ixfr || type == dns::RrType::maila ||
          type == dns::RrType::mailb || type == dns::RrType::tsig || type == dns::RrType::opt;
 }
 
 dns::EdeNote stale_note(dns::Rcode rcode) {
-  return {rcode == dns::Rcode::nxdomain ? dns::Ede::stale_nxdomain_answer : dns::Ede::stale_answer, {}};
+  return {rcode == dns::Rcode::nxdomain ? dns::Ede::stale_nxdomain_answer : dns::Ede::stale_answer,
+          {}};
 }
 
 /// The least TTL of an answer, for HTTP's max-age.
 std::uint32_t least_ttl_of(const dns::AnswerView& answer) {
   std::uint32_t least = answer.ttl_offsets.empty() ? 0 : ~std::uint32_t{0};
-  for (const std::uint16_t offset : answer.ttl_offsets) least = std::min(least, base::load_u32(&answer.wire[offset]));
+  for (const std::uint16_t offset : answer.ttl_offsets)
+    least = std::min(least, base::load_u32(&answer.wire[offset]));
   return least;
 }
 
@@ -88,12 +93,14 @@ bool Pipeline::judge(const Query& query, Reply& reply) {
     fit_empty(query, dns::Rcode::refused, dns::EdeNote{code, why}, reply);
     return true;
   };
-  if (!snapshot_->allowed.allows(query.client.address)) return refuse(dns::Ede::prohibited, "this address may not ask");
+  if (!snapshot_->allowed.allows(query.client.address))
+    return refuse(dns::Ede::prohibited, "this address may not ask");
   if (query.verdict != dns::Verdict::accept) {
     fit_empty(query, dns::rcode_of(query.verdict), std::nullopt, reply);
     return true;
   }
-  if (is_refused_type(request.question.type)) return refuse(dns::Ede::not_supported, "this type is not forwarded");
+  if (is_refused_type(request.question.type))
+    return refuse(dns::Ede::not_supported, "this type is not forwarded");
   policy::LocalAnswer local;
   if (snapshot_->special_names.answer(request.question, request.edns.dnssec_ok, local)) {
     fit(query, local.view(), {}, reply);
@@ -101,7 +108,8 @@ bool Pipeline::judge(const Query& query, Reply& reply) {
     return true;
   }
   if (request.question.type == dns::RrType::any && query.protocol == conf::Protocol::udp) {
-    dns::FitOptions over_tcp;  // RFC 8482 §4.3: who means it asks again over TCP, who forged an address does not
+    dns::FitOptions over_tcp;  // RFC 8482 §4.3: who means it asks again over TCP, who forged an
+                               // address does not
     over_tcp.truncate = true;
     fit_empty(query, dns::Rcode::noerror, std::nullopt, reply, over_tcp);
     return true;
@@ -145,7 +153,8 @@ bool Pipeline::find_above(const Query& query, transports::Answer& answer) {
   return true;
 }
 
-transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(const Query& query, HomePort home) {
+transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(const Query& query,
+                                                                    HomePort home) {
   FlightKey key;
   key.question = query.request.question;
   key.dnssec_ok = query.request.edns.dnssec_ok;
@@ -153,7 +162,8 @@ transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(const Query&
   key.hash = key_of(query).hash;
   const base::TimePoint deadline = query.deadline - landing_margin;
   if (home.mailbox == &parts_.mailbox) {
-    return parts_.flights.join(key, parts_.mailbox, [home, key, deadline] { home.home->fly(key, deadline); });
+    return parts_.flights.join(key, parts_.mailbox,
+                               [home, key, deadline] { home.home->fly(key, deadline); });
   }
   return parts_.flights.join(key, parts_.mailbox, [home, key, deadline] {
     home.mailbox->push([home, key, deadline] { home.home->fly(key, deadline); });
@@ -184,15 +194,16 @@ void Pipeline::serve_stale(const Query& query, const cache::Found& found, Reply&
   respond(query, reply, Source::stale, stale_ttl);
 }
 
-void Pipeline::fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options, Reply& reply) {
+void Pipeline::fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options,
+                   Reply& reply) {
   dns::ServerCookie cookie;
   complete(query, options, cookie);
   reply.size = dns::fit(query.request, answer, options, reply.out);
   reply.summary.rcode = answer.rcode;
 }
 
-void Pipeline::fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede, Reply& reply,
-                         dns::FitOptions options) {
+void Pipeline::fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede,
+                         Reply& reply, dns::FitOptions options) {
   dns::ServerCookie cookie;
   complete(query, options, cookie);
   options.ede = ede;
@@ -202,7 +213,8 @@ void Pipeline::fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns
 }
 
 /// What depends on the client and its transport, and not on the answer.
-void Pipeline::complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie) const {
+void Pipeline::complete(const Query& query, dns::FitOptions& options,
+                        dns::ServerCookie& cookie) const {
   const conf::Limits& limits = snapshot_->config.limits;
   const conf::ProtocolRow& transport = conf::row_of(query.protocol);
   const dns::Edns& edns = query.request.edns;
@@ -219,8 +231,9 @@ void Pipeline::complete(const Query& query, dns::FitOptions& options, dns::Serve
     options.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(units, 65535));
   }
   if (edns.cookie_size != 0) {
-    cookie = parts_.cookies.make({edns.cookie.data(), dns::client_cookie_size}, query.client.address,
-                                 static_cast<std::uint32_t>(std::time(nullptr)));
+    cookie =
+        parts_.cookies.make({edns.cookie.data(), dns::client_cookie_size}, query.client.address,
+                            static_cast<std::uint32_t>(std::time(nullptr)));
     options.server_cookie = &cookie;
   }
 }
@@ -229,13 +242,16 @@ void Pipeline::respond(const Query& query, Reply& reply, Source source, std::uin
   reply.summary.source = source;
   reply.summary.least_ttl = least_ttl;
   const bool waited = source == Source::upstream || source == Source::failure;
-  const std::chrono::nanoseconds took = waited ? base::Clock::now() - query.received : std::chrono::nanoseconds{0};
+  const std::chrono::nanoseconds took =
+      waited ? base::Clock::now() - query.received : std::chrono::nanoseconds{0};
   counters_.response(query.protocol, reply.summary, took);
-  if (parts_.observer != nullptr) parts_.observer->answered(query, reply.summary, base::Clock::now() - query.received);
+  if (parts_.observer != nullptr)
+    parts_.observer->answered(query, reply.summary, base::Clock::now() - query.received);
 }
 
 cache::Key Pipeline::key_of(const Query& query) const {
-  return parts_.cache.key_of(query.request.question, query.request.edns.dnssec_ok, query.request.checking_disabled());
+  return parts_.cache.key_of(query.request.question, query.request.edns.dnssec_ok,
+                             query.request.checking_disabled());
 }
 
 const HomePort& Pipeline::home_of(std::uint64_t hash) const {

@@ -1,5 +1,5 @@
-// The life of a query: judge, find, join, exchange, match, store, fit, respond. One per worker; what is shared between
-// workers it refers to. Owned by its Worker.
+// The life of a query: judge, find, join, exchange, match, store, fit, respond. One per worker;
+// what is shared between workers it refers to. Owned by its Worker.
 #pragma once
 
 #include <cstdint>
@@ -57,10 +57,12 @@ class Pipeline final : public transports::Answerer {
   bool find(const Query& query, Reply& reply);
   bool find_above(const Query& query, transports::Answer& answer);
   transports::Awaitable<std::shared_ptr<const Landed>> join(const Query& query, HomePort home);
-  void fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options, Reply& reply);
-  void fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede, Reply& reply,
-                 dns::FitOptions options = {});
-  void respond(const Query& query, Reply& reply, transports::Source source, std::uint32_t least_ttl);
+  void fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options,
+           Reply& reply);
+  void fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede,
+                 Reply& reply, dns::FitOptions options = {});
+  void respond(const Query& query, Reply& reply, transports::Source source,
+               std::uint32_t least_ttl);
 
   void serve_stale(const Query& query, const cache::Found& found, Reply& reply);
   void answer_landed(const Query& query, const Landed& landed, transports::Answer& answer);

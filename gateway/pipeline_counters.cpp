@@ -10,11 +10,13 @@ namespace {
 using dns::Rcode;
 using dns::RrType;
 
-constexpr std::array counted_types{RrType::a,   RrType::aaaa, RrType::https, RrType::svcb, RrType::mx,
-                                   RrType::txt, RrType::ptr,  RrType::srv,   RrType::ns,   RrType::soa,
-                                   RrType::cname, RrType::ds, RrType::dnskey, RrType::caa, RrType::any};
-constexpr std::array counted_rcodes{Rcode::noerror, Rcode::formerr, Rcode::servfail, Rcode::nxdomain,
-                                    Rcode::notimp,  Rcode::refused, Rcode::badvers};
+constexpr std::array counted_types{RrType::a,      RrType::aaaa, RrType::https, RrType::svcb,
+                                   RrType::mx,     RrType::txt,  RrType::ptr,   RrType::srv,
+                                   RrType::ns,     RrType::soa,  RrType::cname, RrType::ds,
+                                   RrType::dnskey, RrType::caa,  RrType::any};
+constexpr std::array counted_rcodes{Rcode::noerror,  Rcode::formerr, Rcode::servfail,
+                                    Rcode::nxdomain, Rcode::notimp,  Rcode::refused,
+                                    Rcode::badvers};
 
 /// The row of a value: its place in the list, or the row behind the last for all others.
 template <class List, class Value>
@@ -29,7 +31,8 @@ std::string label_of(const List& list, std::size_t row) {
 
 }  // namespace
 
-PipelineCounters::PipelineCounters(base::MetricSheet& sheet, std::span<const conf::ListenAddress> listeners)
+PipelineCounters::PipelineCounters(base::MetricSheet& sheet,
+                                   std::span<const conf::ListenAddress> listeners)
     : hits_fresh_(sheet.counter("sallyport_cache_hits_total", {{"state", "fresh"}})),
       hits_stale_(sheet.counter("sallyport_cache_hits_total", {{"state", "stale"}})),
       misses_(sheet.counter("sallyport_cache_misses_total")) {
@@ -38,11 +41,12 @@ PipelineCounters::PipelineCounters(base::MetricSheet& sheet, std::span<const con
     ListenerRows& rows = queries_.emplace_back();
     for (std::size_t family = 0; family < 2; ++family) {
       for (std::size_t type = 0; type < type_rows; ++type) {
-        rows.by_family[family][type] = &sheet.counter("sallyport_queries_total",
-                                                      {{"listener", listener.text},
-                                                       {"transport", std::string{conf::row_of(listener.protocol).name}},
-                                                       {"family", family == 0 ? "ipv4" : "ipv6"},
-                                                       {"qtype", label_of(counted_types, type)}});
+        rows.by_family[family][type] =
+            &sheet.counter("sallyport_queries_total",
+                           {{"listener", listener.text},
+                            {"transport", std::string{conf::row_of(listener.protocol).name}},
+                            {"family", family == 0 ? "ipv4" : "ipv6"},
+                            {"qtype", label_of(counted_types, type)}});
       }
     }
   }
@@ -50,13 +54,14 @@ PipelineCounters::PipelineCounters(base::MetricSheet& sheet, std::span<const con
     const std::size_t at = static_cast<std::size_t>(protocol.protocol);
     for (std::size_t source = 0; source < source_rows; ++source) {
       const std::string source_label{transports::to_text(static_cast<transports::Source>(source))};
-      durations_[at][source] = &sheet.histogram(
-          "sallyport_response_duration_seconds", {{"transport", std::string{protocol.name}}, {"source", source_label}});
+      durations_[at][source] =
+          &sheet.histogram("sallyport_response_duration_seconds",
+                           {{"transport", std::string{protocol.name}}, {"source", source_label}});
       for (std::size_t rcode = 0; rcode < rcode_rows; ++rcode) {
-        responses_[at][rcode][source] = &sheet.counter("sallyport_responses_total",
-                                                       {{"transport", std::string{protocol.name}},
-                                                        {"rcode", label_of(counted_rcodes, rcode)},
-                                                        {"source", source_label}});
+        responses_[at][rcode][source] =
+            &sheet.counter("sallyport_responses_total", {{"transport", std::string{protocol.name}},
+                                                         {"rcode", label_of(counted_rcodes, rcode)},
+                                                         {"source", source_label}});
       }
     }
   }
@@ -65,7 +70,9 @@ PipelineCounters::PipelineCounters(base::MetricSheet& sheet, std::span<const con
 void PipelineCounters::query(const transports::Query& query) {
   if (query.listener >= queries_.size()) return;
   const std::size_t family = query.client.address.is_v4() ? 0 : 1;
-  queries_[query.listener].by_family[family][row_of(counted_types, query.request.question.type)]->add();
+  queries_[query.listener]
+      .by_family[family][row_of(counted_types, query.request.question.type)]
+      ->add();
 }
 
 void PipelineCounters::response(conf::Protocol protocol, const transports::AnswerSummary& summary,

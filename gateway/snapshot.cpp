@@ -7,7 +7,9 @@
 namespace gateway {
 namespace {
 
-bool is_without_links(const conf::Upstream& upstream) { return upstream.protocol == conf::Protocol::udp; }
+bool is_without_links(const conf::Upstream& upstream) {
+  return upstream.protocol == conf::Protocol::udp;
+}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// The configuration as queries see it: one immutable object behind one atomic pointer. A reload builds a whole new one and
-// swaps it, or changes nothing.
+// The configuration as queries see it: one immutable object behind one atomic pointer. A reload
+// builds a whole new one and swaps it, or changes nothing.
 #pragma once
 
 #include <atomic>
@@ -42,7 +42,8 @@ class Snapshots {
   base::Epochs& epochs_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> owner_;
-  std::vector<std::pair<std::uint64_t, std::shared_ptr<const Snapshot>>> replaced_;  // with their stamps
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<const Snapshot>>>
+      replaced_;  // with their stamps
   std::atomic<const Snapshot*> current_;
 };
 

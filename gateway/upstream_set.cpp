@@ -8,7 +8,9 @@
 namespace gateway {
 namespace {
 
-bool is_believed(dns::Rcode rcode) { return rcode == dns::Rcode::noerror || rcode == dns::Rcode::nxdomain; }
+bool is_believed(dns::Rcode rcode) {
+  return rcode == dns::Rcode::noerror || rcode == dns::Rcode::nxdomain;
+}
 
 }  // namespace
 
@@ -42,12 +44,14 @@ UpstreamSet::UpstreamSet(std::vector<Member> members, base::Log& log) : log_(log
 std::vector<UpstreamSet::Watched*> UpstreamSet::order(base::TimePoint now) {
   std::vector<Watched*> well;
   std::vector<Watched*> resting;
-  for (Watched& watched : members_) (watched.health.resting(now) ? resting : well).push_back(&watched);
+  for (Watched& watched : members_)
+    (watched.health.resting(now) ? resting : well).push_back(&watched);
   well.insert(well.end(), resting.begin(), resting.end());  // better a doubtful one than none
   return well;
 }
 
-transports::Awaitable<base::Result<dns::KeptAnswer>> UpstreamSet::resolve(transports::Ask ask, base::TimePoint deadline) {
+transports::Awaitable<base::Result<dns::KeptAnswer>> UpstreamSet::resolve(
+    transports::Ask ask, base::TimePoint deadline) {
   std::optional<dns::KeptAnswer> doubted;
   base::Error last{base::Blame::us, base::Retry::never, "no upstream is configured"};
   const std::vector<Watched*> tries = order(base::Clock::now());
@@ -94,7 +98,8 @@ transports::Awaitable<void> UpstreamSet::close(base::TimePoint drain_until) {
 std::vector<UpstreamSet::State> UpstreamSet::states() const {
   std::vector<State> states;
   for (const Watched& watched : members_) {
-    states.push_back({std::string{watched.member.upstream->name()}, watched.health.is_well(), watched.health.last_error()});
+    states.push_back({std::string{watched.member.upstream->name()}, watched.health.is_well(),
+                      watched.health.last_error()});
   }
   return states;
 }

@@ -1,5 +1,6 @@
-// Several upstreams in order, and failover inside the query's deadline: the error says whether another upstream may help.
-// An upstream that keeps failing is passed over for a while and then tried by one query. RFC 9520 §3.1 bounds the tries.
+// Several upstreams in order, and failover inside the query's deadline: the error says whether
+// another upstream may help. An upstream that keeps failing is passed over for a while and then
+// tried by one query. RFC 9520 §3.1 bounds the tries.
 #pragma once
 
 #include <chrono>
@@ -26,7 +27,8 @@ class UpstreamHealth {
 
   void succeeded();
   void failed(base::TimePoint now, std::string why);
-  /// Passed over now. When a rest has ended, one query may try: the next ones pass over it until that is decided.
+  /// Passed over now. When a rest has ended, one query may try: the next ones pass over it until
+  /// that is decided.
   bool resting(base::TimePoint now);
   [[nodiscard]] bool is_well() const { return failures_ < failures_before_rest; }
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
@@ -56,9 +58,10 @@ class UpstreamSet {
   UpstreamSet(const UpstreamSet&) = delete;
   UpstreamSet& operator=(const UpstreamSet&) = delete;
 
-  /// The first answer that can be believed: NOERROR or NXDOMAIN; any other rcode is kept in case no upstream knows
-  /// better. An error when none replied at all. Ends by the deadline.
-  transports::Awaitable<base::Result<dns::KeptAnswer>> resolve(transports::Ask ask, base::TimePoint deadline);
+  /// The first answer that can be believed: NOERROR or NXDOMAIN; any other rcode is kept in case no
+  /// upstream knows better. An error when none replied at all. Ends by the deadline.
+  transports::Awaitable<base::Result<dns::KeptAnswer>> resolve(transports::Ask ask,
+                                                               base::TimePoint deadline);
 
   transports::Awaitable<void> close(base::TimePoint drain_until);
 

@@ -37,24 +37,16 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config)
       epoch_(shared.epochs),
       home_({context_, shared.flights, shared.cache, shared.snapshots, epoch_, shared.log}),
       counters_(sheet_, config.server.listen),
-      pipeline_({shared.snapshots, shared.cache, shared.flights, epoch_, shared.cookies, shared.homes, mailbox_,
-                 shared.observer},
+      pipeline_({shared.snapshots, shared.cache, shared.flights, epoch_, shared.cookies,
+                 shared.homes, mailbox_, shared.observer},
                 counters_),
       limits_(config.limits),
       drops_(sheet_),
-      listener_context_{context_,
-                        pipeline_,
-                        limits_,
-                        shared.certificates,
-                        shared.waiting,
-                        shared.sessions,
-                        timers_,
-                        udp_batch_,
-                        streams_,
-                        sheet_,
-                        drops_,
-                        shared.log},
-      upstream_context_{context_.get_executor(), random_, receive_buffer_, shared.authorities, sheet_, shared.log} {
+      listener_context_{context_,       pipeline_,       limits_, shared.certificates,
+                        shared.waiting, shared.sessions, timers_, udp_batch_,
+                        streams_,       sheet_,          drops_,  shared.log},
+      upstream_context_{context_.get_executor(), random_, receive_buffer_,
+                        shared.authorities,      sheet_,  shared.log} {
   for (const conf::ListenAddress& address : config.server.listen) {
     const auto place = static_cast<std::uint16_t>(listeners_.size());
     listeners_.push_back(transports::make_listener(address, place, listener_context_));
@@ -86,7 +78,9 @@ std::future<void> Worker::drain(base::TimePoint drain_until) {
 }
 
 void Worker::finish(base::TimePoint drain_until) {
-  mailbox_.push([this, drain_until] { boost::asio::co_spawn(context_, end(drain_until), boost::asio::detached); });
+  mailbox_.push([this, drain_until] {
+    boost::asio::co_spawn(context_, end(drain_until), boost::asio::detached);
+  });
 }
 
 void Worker::join() {
@@ -97,7 +91,8 @@ void Worker::join() {
 void Worker::stop_listeners(base::TimePoint drain_until, std::promise<void> done) {
   const auto drained = std::make_shared<const Drained>(std::move(done));
   for (const auto& listener : listeners_) {
-    boost::asio::co_spawn(context_, gateway::stop(*listener, drain_until, drained), boost::asio::detached);
+    boost::asio::co_spawn(context_, gateway::stop(*listener, drain_until, drained),
+                          boost::asio::detached);
   }
 }
 
@@ -127,7 +122,8 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   return {};
 }
 
-std::expected<std::shared_ptr<UpstreamSet>, std::string> Worker::make_upstreams(const Snapshot& snapshot) {
+std::expected<std::shared_ptr<UpstreamSet>, std::string> Worker::make_upstreams(
+    const Snapshot& snapshot) {
   std::vector<UpstreamSet::Member> members;
   for (const conf::Upstream& upstream : snapshot.config.upstreams) {
     auto made = transports::make_upstream(upstream, upstream_context_);
@@ -141,7 +137,8 @@ std::future<std::vector<UpstreamSet::State>> Worker::upstream_states() {
   std::promise<std::vector<UpstreamSet::State>> promise;
   auto done = promise.get_future();
   mailbox_.push([this, promise = std::move(promise)]() mutable {
-    promise.set_value(home_.upstreams() ? home_.upstreams()->states() : std::vector<UpstreamSet::State>{});
+    promise.set_value(home_.upstreams() ? home_.upstreams()->states()
+                                        : std::vector<UpstreamSet::State>{});
   });
   return done;
 }

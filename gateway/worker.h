@@ -1,4 +1,5 @@
-// A worker: one thread, one io_context, and everything that lives on them. Owned by App; ends with it.
+// A worker: one thread, one io_context, and everything that lives on them. Owned by App; ends with
+// it.
 #pragma once
 
 #include <cstddef>
@@ -60,16 +61,17 @@ class Worker {
   /// The thread runs; queries are taken from open() on.
   void start();
   void open();
-  /// Listeners take no more; ready when what was accepted is answered. From any thread. The worker's home goes on: other
-  /// workers may still wait for its flights.
+  /// Listeners take no more; ready when what was accepted is answered. From any thread. The
+  /// worker's home goes on: other workers may still wait for its flights.
   std::future<void> drain(base::TimePoint drain_until);
-  /// Links are closed and the thread ends; to be called when every worker has drained, and then join().
+  /// Links are closed and the thread ends; to be called when every worker has drained, and then
+  /// join().
   void finish(base::TimePoint drain_until);
   void join();
 
   using Configured = std::expected<void, std::string>;
-  /// New upstreams for this worker's home (when it is one), and new limits for its listeners. From any thread. An upstream
-  /// that cannot be made is a sentence, and nothing has changed.
+  /// New upstreams for this worker's home (when it is one), and new limits for its listeners. From
+  /// any thread. An upstream that cannot be made is a sentence, and nothing has changed.
   std::future<Configured> configure(std::shared_ptr<const Snapshot> snapshot);
   std::future<std::vector<UpstreamSet::State>> upstream_states();
 

@@ -71,9 +71,7 @@ ControlSocket::~ControlSocket() {
   close(lock_);
 }
 
-int ControlSocket::release() {
-  return std::exchange(listening_, -1);
-}
+int ControlSocket::release() { return std::exchange(listening_, -1); }
 
 void ControlSocket::take_lock(const std::string& state_directory) {
   const std::string lock_path =

@@ -173,16 +173,10 @@ HttpServer::HttpServer(Options options, std::unique_ptr<ControlSocket> control_s
 
 HttpServer::~HttpServer() = default;
 
-void HttpServer::start() {
-  impl_->start();
-}
+void HttpServer::start() { impl_->start(); }
 
-void HttpServer::stop() {
-  impl_->stop();
-}
+void HttpServer::stop() { impl_->stop(); }
 
-std::optional<base::Endpoint> HttpServer::local_endpoint() const {
-  return impl_->local_endpoint();
-}
+std::optional<base::Endpoint> HttpServer::local_endpoint() const { return impl_->local_endpoint(); }
 
 }  // namespace gateway::admin

@@ -1,4 +1,5 @@
-// Prefixes become ranges, ranges that touch or overlap become one, and a look-up is a binary search.
+// Prefixes become ranges, ranges that touch or overlap become one, and a look-up is a binary
+// search.
 #include "gateway/policy/access.h"
 
 #include <algorithm>
@@ -29,7 +30,9 @@ bool within(const std::vector<std::pair<Number, Number>>& ranges, const Number& 
 }
 
 /// A mask of `bits` leading ones in a 64-bit number.
-constexpr std::uint64_t leading_ones(unsigned bits) { return bits == 0 ? 0 : ~std::uint64_t{0} << (64 - bits); }
+constexpr std::uint64_t leading_ones(unsigned bits) {
+  return bits == 0 ? 0 : ~std::uint64_t{0} << (64 - bits);
+}
 
 }  // namespace
 
@@ -39,7 +42,9 @@ AccessList::Wide AccessList::wide(const base::Address& address) {
           (std::uint64_t{base::load_u32(octets + 8)} << 32) | base::load_u32(octets + 12)};
 }
 
-std::uint32_t AccessList::narrow(const base::Address& address) { return base::load_u32(address.octets().data()); }
+std::uint32_t AccessList::narrow(const base::Address& address) {
+  return base::load_u32(address.octets().data());
+}
 
 AccessList::AccessList(std::span<const base::Prefix> allowed) {
   for (const base::Prefix& prefix : allowed) {
@@ -49,7 +54,8 @@ AccessList::AccessList(std::span<const base::Prefix> allowed) {
       const std::uint32_t first = narrow(prefix.address()) & mask;
       v4_.emplace_back(first, first | ~mask);
     } else {
-      const Wide mask{leading_ones(std::min(length, 64U)), leading_ones(length > 64 ? length - 64 : 0)};
+      const Wide mask{leading_ones(std::min(length, 64U)),
+                      leading_ones(length > 64 ? length - 64 : 0)};
       const Wide at = wide(prefix.address());
       const Wide first{at.high & mask.high, at.low & mask.low};
       v6_.emplace_back(first, Wide{first.high | ~mask.high, first.low | ~mask.low});

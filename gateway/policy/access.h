@@ -1,4 +1,5 @@
-// Who may ask: a set of prefixes, compiled into sorted ranges. Immutable; part of the configuration snapshot.
+// Who may ask: a set of prefixes, compiled into sorted ranges. Immutable; part of the configuration
+// snapshot.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,8 @@ constexpr std::uint16_t answer_flags = dns::flag::qr | dns::flag::ra;
 
 std::string lower_wire(dns::NameView name) {
   std::string lower;
-  for (const std::uint8_t octet : name.wire()) lower.push_back(static_cast<char>(dns::to_lower(octet)));
+  for (const std::uint8_t octet : name.wire())
+    lower.push_back(static_cast<char>(dns::to_lower(octet)));
   return lower;
 }
 
@@ -27,8 +28,12 @@ bool may_be_special(dns::NameView name) {
   for (dns::NameView up = name; !up.is_root(); up = up.parent()) last = up;
   if (last.is_root()) return false;
   switch (last.wire()[0]) {
-    case 4: return last == dns::NameView{base::as_bytes({"\4test", 6})} || last == dns::NameView{base::as_bytes({"\4arpa", 6})};
-    case 5: return last == dns::NameView{base::as_bytes({"\5local", 7})} || last == dns::NameView{base::as_bytes({"\5onion", 7})};
+    case 4:
+      return last == dns::NameView{base::as_bytes({"\4test", 6})} ||
+             last == dns::NameView{base::as_bytes({"\4arpa", 6})};
+    case 5:
+      return last == dns::NameView{base::as_bytes({"\5local", 7})} ||
+             last == dns::NameView{base::as_bytes({"\5onion", 7})};
     case 7: return last == dns::NameView{base::as_bytes({"\7invalid", 9})};
     case 9: return last == dns::NameView{base::as_bytes({"\11localhost", 11})};
     default: return false;
@@ -102,8 +107,10 @@ std::vector<SpecialNames::Row> SpecialNames::table() {
       {"113.0.203.in-addr.arpa.", Kind::empty_zone},
       {"255.255.255.255.in-addr.arpa.", Kind::empty_zone},
       // RFC 6303 §4.3 to §4.6
-      {"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.", Kind::empty_zone},
-      {"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.", Kind::empty_zone},
+      {"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+       Kind::empty_zone},
+      {"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+       Kind::empty_zone},
       {"d.f.ip6.arpa.", Kind::empty_zone},
       {"8.e.f.ip6.arpa.", Kind::empty_zone},
       {"9.e.f.ip6.arpa.", Kind::empty_zone},
@@ -135,7 +142,8 @@ std::vector<std::string> SpecialNames::zones() {
 SpecialNames::SpecialNames(std::span<const dns::Name> forwarded) {
   const auto add = [&](const std::string& text, Kind kind) {
     const std::optional<dns::Name> name = dns::Name::from_text(text);
-    if (name && std::ranges::find(forwarded, *name) == forwarded.end()) zones_.push_back({lower_wire(*name), kind});
+    if (name && std::ranges::find(forwarded, *name) == forwarded.end())
+      zones_.push_back({lower_wire(*name), kind});
   };
   for (const Row& row : table()) add(row.name, row.kind);
   for (const std::string& name : numbered_zones()) add(name, Kind::empty_zone);
@@ -145,25 +153,29 @@ SpecialNames::SpecialNames(std::span<const dns::Name> forwarded) {
 const SpecialNames::Zone* SpecialNames::zone_of(dns::NameView name) const {
   if (!may_be_special(name)) return nullptr;
   std::array<char, dns::name_size_max> lower;
-  std::ranges::transform(name.wire(), lower.begin(),
-                         [](std::uint8_t octet) { return static_cast<char>(dns::to_lower(octet)); });
+  std::ranges::transform(name.wire(), lower.begin(), [](std::uint8_t octet) {
+    return static_cast<char>(dns::to_lower(octet));
+  });
   const char* const end = lower.data() + name.size();
   for (const char* at = lower.data(); *at != 0; at += 1 + static_cast<std::uint8_t>(*at)) {
     const std::string_view suffix{at, end};
-    const auto found = std::ranges::lower_bound(zones_, suffix, {}, [](const Zone& zone) { return std::string_view{zone.wire}; });
+    const auto found = std::ranges::lower_bound(
+        zones_, suffix, {}, [](const Zone& zone) { return std::string_view{zone.wire}; });
     if (found != zones_.end() && found->wire == suffix) return &*found;
   }
   return nullptr;
 }
 
-bool SpecialNames::answer(const dns::Question& question, bool dnssec_ok, LocalAnswer& answer) const {
+bool SpecialNames::answer(const dns::Question& question, bool dnssec_ok,
+                          LocalAnswer& answer) const {
   if (question.klass != dns::RrClass::in) return false;
   const Zone* zone = zone_of(question.name);
   if (zone == nullptr) return false;
   const base::Bytes apex = base::as_bytes(zone->wire);
   const bool at_apex = question.name.size() == apex.size();
 
-  if (zone->kind == Kind::home && question.type == dns::RrType::ds && dnssec_ok) return false;  // RFC 8375 §4
+  if (zone->kind == Kind::home && question.type == dns::RrType::ds && dnssec_ok)
+    return false;  // RFC 8375 §4
   if (zone->kind == Kind::loopback) {
     LocalAnswerWriter out{answer, question, dns::Rcode::noerror};
     const base::Bytes owner = question.name.view().wire();

@@ -1,6 +1,6 @@
-// Names that are answered here and never go upstream: RFC 6761 §6 (localhost, test, invalid), RFC 6303 (private reverse
-// zones), RFC 7686 (onion), RFC 6762 §22.1 (local), RFC 8375 §4 (home.arpa), RFC 9462 §6.1 (resolver.arpa).
-// Immutable; part of the configuration snapshot.
+// Names that are answered here and never go upstream: RFC 6761 §6 (localhost, test, invalid), RFC
+// 6303 (private reverse zones), RFC 7686 (onion), RFC 6762 §22.1 (local), RFC 8375 §4 (home.arpa),
+// RFC 9462 §6.1 (resolver.arpa). Immutable; part of the configuration snapshot.
 #pragma once
 
 #include <array>
@@ -20,7 +20,12 @@ namespace gateway::policy {
 class LocalAnswer {
  public:
   [[nodiscard]] dns::AnswerView view() const {
-    return {{wire_.data(), size_}, {ttl_offsets_.data(), ttl_count_}, rcode_, false, dns::Ede::other, {}};
+    return {{wire_.data(), size_},
+            {ttl_offsets_.data(), ttl_count_},
+            rcode_,
+            false,
+            dns::Ede::other,
+            {}};
   }
 
  private:
@@ -28,8 +33,8 @@ class LocalAnswer {
   std::size_t size_ = 0;
   std::size_t ttl_count_ = 0;
   dns::Rcode rcode_ = dns::Rcode::noerror;
-  std::array<std::uint16_t, 2> ttl_offsets_;   // set up to ttl_count_
-  std::array<std::uint8_t, 1024> wire_;        // set up to size_
+  std::array<std::uint16_t, 2> ttl_offsets_;  // set up to ttl_count_
+  std::array<std::uint8_t, 1024> wire_;       // set up to size_
 };
 
 class SpecialNames {
@@ -37,8 +42,10 @@ class SpecialNames {
   /// `forwarded`: zones of the table that go upstream all the same ("test.", "10.in-addr.arpa.").
   explicit SpecialNames(std::span<const dns::Name> forwarded);
 
-  /// Writes the answer when the name is one of ours. Most names end after a look at their last label.
-  [[nodiscard]] bool answer(const dns::Question& question, bool dnssec_ok, LocalAnswer& answer) const;
+  /// Writes the answer when the name is one of ours. Most names end after a look at their last
+  /// label.
+  [[nodiscard]] bool answer(const dns::Question& question, bool dnssec_ok,
+                            LocalAnswer& answer) const;
 
   /// Every zone that the table holds, for documentation and for checking the configuration's list.
   static std::vector<std::string> zones();

@@ -29,9 +29,7 @@ TEST(Rfc5952_4_2_3, TheLongestRunIsShortenedAndTheFirstOfEqualOnes) {
   EXPECT_EQ(again("2001:db8:0:0:1:0:0:1"), "2001:db8::1:0:0:1");
 }
 
-TEST(Rfc5952_4_3, LettersAreLowerCase) {
-  EXPECT_EQ(again("2001:DB8::ABCD"), "2001:db8::abcd");
-}
+TEST(Rfc5952_4_3, LettersAreLowerCase) { EXPECT_EQ(again("2001:DB8::ABCD"), "2001:db8::abcd"); }
 
 TEST(Rfc4291_2_5_5_2, MappedAddressesBecomeIpv4) {
   EXPECT_EQ(again("::ffff:192.0.2.1"), "192.0.2.1");

@@ -132,7 +132,8 @@ TEST_F(Crowd, WhatIsFoundIsWhole) {
   const CacheStats stats = cache.stats();
   EXPECT_GT(stats.evicted_for_room + stats.flushed, 0U);
   EXPECT_GT(stats.replaced, 0U);
-  EXPECT_GT(stats.inserts, 0U);  // how many are refused is up to the scheduler: a reader that sleeps keeps memory
+  EXPECT_GT(stats.inserts,
+            0U);  // how many are refused is up to the scheduler: a reader that sleeps keeps memory
 }
 
 TEST_F(Crowd, NamesStayFoundWhileOthersPushThemToTheirSecondBucket) {

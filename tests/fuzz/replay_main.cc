@@ -1,5 +1,5 @@
-// Replays a fuzz target's corpus without libFuzzer: the empty input, then each file below the folders
-// or files given. A folder that does not exist is an empty corpus.
+// Replays a fuzz target's corpus without libFuzzer: the empty input, then each file below the
+// folders or files given. A folder that does not exist is an empty corpus.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -54,15 +54,16 @@ TEST(AccessList, AgreesWithEachPrefixAskedAlone) {
   std::mt19937 random{7};
   std::vector<base::Prefix> prefixes;
   for (int i = 0; i < 60; ++i) {
-    const std::string text = std::to_string(random() % 4) + "." + std::to_string(random() % 64) + ".0.0/" +
-                             std::to_string(16 + random() % 10);
+    const std::string text = std::to_string(random() % 4) + "." + std::to_string(random() % 64) +
+                             ".0.0/" + std::to_string(16 + random() % 10);
     prefixes.push_back(base::Prefix::from_text(text).value());
   }
   const AccessList list{prefixes};
   for (int i = 0; i < 20'000; ++i) {
     const auto octet = [&] { return static_cast<std::uint8_t>(random()); };
-    const base::Address address = base::Address::v4({static_cast<std::uint8_t>(random() % 5),
-                                                     static_cast<std::uint8_t>(random() % 65), octet(), octet()});
+    const base::Address address =
+        base::Address::v4({static_cast<std::uint8_t>(random() % 5),
+                           static_cast<std::uint8_t>(random() % 65), octet(), octet()});
     bool expected = false;
     for (const base::Prefix& prefix : prefixes) expected = expected || prefix.contains(address);
     ASSERT_EQ(list.allows(address), expected) << address.to_text();

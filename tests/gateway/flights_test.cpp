@@ -37,7 +37,8 @@ struct Tally {
   std::atomic<unsigned> on_wrong_thread{0};
 };
 
-transports::Awaitable<void> wait_for(Flights& flights, FlightKey key, TestWorker& worker, Tally& tally) {
+transports::Awaitable<void> wait_for(Flights& flights, FlightKey key, TestWorker& worker,
+                                     Tally& tally) {
   const auto landed = co_await flights.join(key, worker.mailbox, [&tally] { ++tally.launched; });
   if (std::this_thread::get_id() != worker.thread.get_id()) ++tally.on_wrong_thread;
   if (landed->source == transports::Source::upstream) ++tally.answered;
@@ -51,16 +52,21 @@ TEST(Flights, ManyWaitersOnTwoThreadsMakeOneLaunchAndAllAreAnswered) {
   constexpr unsigned waiters = 500;
   for (unsigned i = 0; i < waiters; ++i) {
     TestWorker& worker = i % 2 == 0 ? first : second;
-    boost::asio::co_spawn(worker.context, wait_for(flights, key_for("www.example."), worker, tally), boost::asio::detached);
+    boost::asio::co_spawn(worker.context, wait_for(flights, key_for("www.example."), worker, tally),
+                          boost::asio::detached);
   }
   std::atomic<unsigned> drained{0};
   for (TestWorker* worker : {&first, &second}) {
-    boost::asio::post(worker->context, [&drained] { ++drained; drained.notify_all(); });
+    boost::asio::post(worker->context, [&drained] {
+      ++drained;
+      drained.notify_all();
+    });
   }
   for (unsigned seen = drained; seen < 2; seen = drained) drained.wait(seen);
   EXPECT_EQ(tally.launched, 1U);
   EXPECT_EQ(flights.size(), 1U);
-  flights.land(key_for("www.example."), std::make_shared<const Landed>(dns::KeptAnswer{}, transports::Source::upstream));
+  flights.land(key_for("www.example."),
+               std::make_shared<const Landed>(dns::KeptAnswer{}, transports::Source::upstream));
   EXPECT_EQ(flights.size(), 0U);
   for (TestWorker* worker : {&first, &second}) {
     worker->work.reset();
@@ -82,12 +88,14 @@ TEST(Flights, WhatChangesTheAnswerIsAnotherFlight) {
   other_case.question.name = dns::Name::from_text("WWW.example.").value();
   const std::vector<FlightKey> keys{key_for("www.example."), other_case, with_do, with_cd};
   for (const FlightKey& key : keys) {
-    boost::asio::co_spawn(worker.context, wait_for(flights, key, worker, tally), boost::asio::detached);
+    boost::asio::co_spawn(worker.context, wait_for(flights, key, worker, tally),
+                          boost::asio::detached);
   }
   boost::asio::post(worker.context, [&] {
     EXPECT_EQ(tally.launched, 3U);
     for (const FlightKey& key : keys) {
-      flights.land(key, std::make_shared<const Landed>(dns::KeptAnswer{}, transports::Source::upstream));
+      flights.land(key,
+                   std::make_shared<const Landed>(dns::KeptAnswer{}, transports::Source::upstream));
     }
     worker.work.reset();
   });

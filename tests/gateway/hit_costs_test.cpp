@@ -1,5 +1,5 @@
-// What a cache hit over UDP costs, counted: no allocation, no lock. From the octets of a packet to the octets of its answer, and
-// then with the socket in between.
+// What a cache hit over UDP costs, counted: no allocation, no lock. From the octets of a packet to
+// the octets of its answer, and then with the socket in between.
 #include "transports/listeners/listeners.h"
 
 #include <gtest/gtest.h>
@@ -57,7 +57,8 @@ TEST_F(PipelineTest, AHitAllocatesNothingAndTakesNoLock) {
 class UdpHitTest : public PipelineTest {
  protected:
   UdpHitTest() {
-    const conf::ListenAddress address{conf::Protocol::udp, {base::Address::v4({127, 0, 0, 1}), 0}, "udp://127.0.0.1"};
+    const conf::ListenAddress address{
+        conf::Protocol::udp, {base::Address::v4({127, 0, 0, 1}), 0}, "udp://127.0.0.1"};
     listener = transports::make_listener(address, 0, listener_context);
     listener->start();
     client = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -67,10 +68,12 @@ class UdpHitTest : public PipelineTest {
   }
   ~UdpHitTest() override { ::close(client); }
 
-  /// Sends so many packets, lets the listener answer them, and takes the answers. Gives the locks that were taken.
+  /// Sends so many packets, lets the listener answer them, and takes the answers. Gives the locks
+  /// that were taken.
   std::uint64_t exchange(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
-      EXPECT_EQ(::send(client, packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
+      EXPECT_EQ(::send(client, packet.data(), packet.size(), 0),
+                static_cast<ssize_t>(packet.size()));
     }
     const std::uint64_t allocations = test::allocations_of_this_thread();
     const std::uint64_t locks = test::locks_of_this_thread();
@@ -78,7 +81,8 @@ class UdpHitTest : public PipelineTest {
     const std::uint64_t locked = test::locks_of_this_thread() - locks;
     allocated = test::allocations_of_this_thread() - allocations;
     std::array<std::uint8_t, 4096> answer;
-    for (std::size_t i = 0; i < count; ++i) EXPECT_GT(::recv(client, answer.data(), answer.size(), MSG_DONTWAIT), 12);
+    for (std::size_t i = 0; i < count; ++i)
+      EXPECT_GT(::recv(client, answer.data(), answer.size(), MSG_DONTWAIT), 12);
     return locked;
   }
 
@@ -87,11 +91,13 @@ class UdpHitTest : public PipelineTest {
   transports::SessionRegistry sessions;
   transports::TimerWheel timers{context};
   transports::UdpBatch udp_batch;
-  std::unique_ptr<transports::StreamWorkspace> streams = std::make_unique<transports::StreamWorkspace>();
+  std::unique_ptr<transports::StreamWorkspace> streams =
+      std::make_unique<transports::StreamWorkspace>();
   base::MetricSheet& sheet = metrics.add_sheet();
   transports::DropCounters drops{sheet};
-  transports::ListenerContext listener_context{context, pipeline,  limits,    nullptr,  waiting, sessions,
-                                               timers,  udp_batch, *streams, sheet, drops,   log};
+  transports::ListenerContext listener_context{context,  pipeline, limits, nullptr,
+                                               waiting,  sessions, timers, udp_batch,
+                                               *streams, sheet,    drops,  log};
   std::unique_ptr<transports::Listener> listener;
   int client = -1;
   std::vector<std::uint8_t> packet = packet_for(question_of("www.example."));

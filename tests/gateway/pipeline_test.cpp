@@ -1,4 +1,5 @@
-// The life of a query through the real pipeline, cache, flights and home; the upstream does as it is told.
+// The life of a query through the real pipeline, cache, flights and home; the upstream does as it
+// is told.
 #include "gateway/pipeline.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +42,8 @@ TEST_F(PipelineTest, WhoMayNotAskIsRefused) {
 
 TEST_F(PipelineTest, AMalformedQueryGetsTheRcodeOfItsVerdict) {
   transports::Query malformed = query(question_of("www.example."));
-  for (const auto& [verdict, rcode] : {std::pair{dns::Verdict::format_error, 1}, {dns::Verdict::not_implemented, 4}}) {
+  for (const auto& [verdict, rcode] :
+       {std::pair{dns::Verdict::format_error, 1}, {dns::Verdict::not_implemented, 4}}) {
     malformed.verdict = verdict;
     EXPECT_EQ(flags(answer_now(malformed).value()) & 15, rcode);
   }
@@ -49,7 +51,9 @@ TEST_F(PipelineTest, AMalformedQueryGetsTheRcodeOfItsVerdict) {
 
 TEST_F(PipelineTest, ZoneTransfersAreRefused) {
   for (const dns::RrType type : {dns::RrType::axfr, dns::RrType::ixfr}) {
-    EXPECT_EQ(flags(answer_now(query(question_of("example.", type), conf::Protocol::tcp)).value()) & 15, 5);
+    EXPECT_EQ(
+        flags(answer_now(query(question_of("example.", type), conf::Protocol::tcp)).value()) & 15,
+        5);
   }
 }
 
@@ -71,7 +75,8 @@ TEST_F(PipelineTest, Rfc9520_3_2_AFailureIsRememberedAndNamesTheUpstream) {
   told.replies = {silence()};
   const auto failed = answer(query(question_of("www.example.")));
   EXPECT_EQ(flags(failed) & 15, 2);
-  EXPECT_NE(std::string(failed.begin(), failed.end()).find("udp://192.0.2.1: no reply"), std::string::npos);
+  EXPECT_NE(std::string(failed.begin(), failed.end()).find("udp://192.0.2.1: no reply"),
+            std::string::npos);
   EXPECT_TRUE(answer_now(query(question_of("www.example."))));
   EXPECT_EQ(summary.source, Source::failure);
   EXPECT_EQ(told.asked, 1U);
@@ -87,7 +92,8 @@ TEST_F(PipelineTest, Rfc8767_4_StaleDataIsServedWhenTheUpstreamFails) {
   EXPECT_EQ(summary.source, Source::stale);
   EXPECT_EQ(flags(stale) & 15, 0);
   EXPECT_EQ(summary.least_ttl, 30U);
-  EXPECT_TRUE(answer_now(query(question))) << "the failure is remembered: nobody waits for the upstream again";
+  EXPECT_TRUE(answer_now(query(question)))
+      << "the failure is remembered: nobody waits for the upstream again";
   EXPECT_EQ(summary.source, Source::stale);
   EXPECT_EQ(told.asked, 1U);
 }

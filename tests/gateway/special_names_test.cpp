@@ -38,7 +38,8 @@ TEST(Rfc6761_6_3, LocalhostIsLoopbackInBothFamilies) {
   const auto v4 = ask("LocalHost.", dns::RrType::a);
   ASSERT_TRUE(v4);
   EXPECT_EQ(v4->rcode, dns::Rcode::noerror);
-  EXPECT_EQ((std::vector<std::uint8_t>{v4->wire.end() - 4, v4->wire.end()}), (std::vector<std::uint8_t>{127, 0, 0, 1}));
+  EXPECT_EQ((std::vector<std::uint8_t>{v4->wire.end() - 4, v4->wire.end()}),
+            (std::vector<std::uint8_t>{127, 0, 0, 1}));
   const auto v6 = ask("printer.localhost.", dns::RrType::aaaa);
   ASSERT_TRUE(v6);
   EXPECT_EQ(v6->wire.back(), 1);
@@ -47,7 +48,8 @@ TEST(Rfc6761_6_3, LocalhostIsLoopbackInBothFamilies) {
 }
 
 TEST(Rfc6761_6, TestAndInvalidDoNotExist) {
-  for (const char* name : {"test.", "a.b.test.", "INVALID.", "x.invalid.", "hidden.onion.", "printer.local."}) {
+  for (const char* name :
+       {"test.", "a.b.test.", "INVALID.", "x.invalid.", "hidden.onion.", "printer.local."}) {
     const auto given = ask(name, dns::RrType::a);
     ASSERT_TRUE(given) << name;
     EXPECT_EQ(given->rcode, dns::Rcode::nxdomain) << name;
@@ -56,8 +58,8 @@ TEST(Rfc6761_6, TestAndInvalidDoNotExist) {
 }
 
 TEST(Rfc6303_3, PrivateReverseZonesAreEmptyZones) {
-  for (const char* zone : {"10.in-addr.arpa.", "31.172.in-addr.arpa.", "168.192.in-addr.arpa.", "127.100.in-addr.arpa.",
-                           "d.f.ip6.arpa.", "8.B.D.0.1.0.0.2.IP6.ARPA."}) {
+  for (const char* zone : {"10.in-addr.arpa.", "31.172.in-addr.arpa.", "168.192.in-addr.arpa.",
+                           "127.100.in-addr.arpa.", "d.f.ip6.arpa.", "8.B.D.0.1.0.0.2.IP6.ARPA."}) {
     EXPECT_EQ(ask(zone, dns::RrType::soa)->facts.kind, dns::AnswerKind::positive) << zone;
     EXPECT_EQ(ask(zone, dns::RrType::ns)->facts.kind, dns::AnswerKind::positive) << zone;
     EXPECT_EQ(ask(zone, dns::RrType::a)->facts.kind, dns::AnswerKind::nodata) << zone;
@@ -68,9 +70,10 @@ TEST(Rfc6303_3, PrivateReverseZonesAreEmptyZones) {
 }
 
 TEST(SpecialNames, OtherNamesGoUpstream) {
-  for (const char* name : {".", "example.", "test.example.", "localhost.example.", "xtest.", "8.8.8.8.in-addr.arpa.", "arpa.",
-                           "32.172.in-addr.arpa.", "15.172.in-addr.arpa.", "128.100.in-addr.arpa.", "in-addr.arpa.",
-                           "c.f.ip6.arpa.", "notlocal.", "aaaaaaaaa."}) {
+  for (const char* name :
+       {".", "example.", "test.example.", "localhost.example.", "xtest.", "8.8.8.8.in-addr.arpa.",
+        "arpa.", "32.172.in-addr.arpa.", "15.172.in-addr.arpa.", "128.100.in-addr.arpa.",
+        "in-addr.arpa.", "c.f.ip6.arpa.", "notlocal.", "aaaaaaaaa."}) {
     EXPECT_FALSE(ask(name, dns::RrType::a)) << name;
   }
 }

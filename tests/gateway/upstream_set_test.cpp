@@ -45,7 +45,9 @@ class UpstreamSetTest : public ::testing::Test {
     std::optional<Result<KeptAnswer>> reply;
     boost::asio::io_context context;
     boost::asio::co_spawn(context, set.resolve({}, base::Clock::now() + std::chrono::seconds{4}),
-                          [&reply](const std::exception_ptr&, Result<KeptAnswer> given) { reply = std::move(given); });
+                          [&reply](const std::exception_ptr&, Result<KeptAnswer> given) {
+                            reply = std::move(given);
+                          });
     context.run();
     return std::move(reply).value();
   }
@@ -111,13 +113,15 @@ TEST_F(UpstreamSetTest, WhenAllRestTheyAreAskedAllTheSame) {
 TEST(UpstreamHealth, RestGrowsAndIsBounded) {
   UpstreamHealth health;
   base::TimePoint now{std::chrono::hours{1}};
-  for (unsigned i = 0; i < UpstreamHealth::failures_before_rest; ++i) health.failed(now, "no reply");
+  for (unsigned i = 0; i < UpstreamHealth::failures_before_rest; ++i)
+    health.failed(now, "no reply");
   EXPECT_TRUE(health.resting(now));
   EXPECT_FALSE(health.resting(now + std::chrono::seconds{1}));
   for (int i = 0; i < 20; ++i) health.failed(now, "no reply");
   EXPECT_TRUE(health.resting(now + std::chrono::seconds{29}));
   EXPECT_FALSE(health.resting(now + UpstreamHealth::rest_most));
-  EXPECT_TRUE(health.resting(now + UpstreamHealth::rest_most)) << "one query tries, the next waits for its outcome";
+  EXPECT_TRUE(health.resting(now + UpstreamHealth::rest_most))
+      << "one query tries, the next waits for its outcome";
   health.succeeded();
   EXPECT_FALSE(health.resting(now));
   EXPECT_EQ(health.last_error(), "");

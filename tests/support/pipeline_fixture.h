@@ -1,4 +1,5 @@
-// A whole pipeline on one io_context: the real cache, flights and home, above an upstream that does as it is told.
+// A whole pipeline on one io_context: the real cache, flights and home, above an upstream that does
+// as it is told.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,14 +28,17 @@ inline dns::Question question_of(const std::string& name, dns::RrType type = dns
   return question;
 }
 
-/// A response with one A record, or with an SOA in the authority section when the rcode is NXDOMAIN.
-inline dns::KeptAnswer response(const dns::Question& question, std::uint32_t ttl, dns::Rcode rcode = dns::Rcode::noerror) {
+/// A response with one A record, or with an SOA in the authority section when the rcode is
+/// NXDOMAIN.
+inline dns::KeptAnswer response(const dns::Question& question, std::uint32_t ttl,
+                                dns::Rcode rcode = dns::Rcode::noerror) {
   std::vector<std::uint8_t> wire(512);
   base::Writer out{wire};
   const bool positive = rcode == dns::Rcode::noerror;
   const bool negative = rcode == dns::Rcode::nxdomain;
   out.u16(0);
-  out.u16(static_cast<std::uint16_t>(dns::flag::qr | dns::flag::ra | static_cast<std::uint16_t>(rcode)));
+  out.u16(static_cast<std::uint16_t>(dns::flag::qr | dns::flag::ra |
+                                     static_cast<std::uint16_t>(rcode)));
   for (const bool count : {true, positive, negative, false}) out.u16(count ? 1 : 0);
   out.bytes(question.name.view().wire());
   out.u16(static_cast<std::uint16_t>(question.type));
@@ -76,7 +80,8 @@ class PipelineTest : public ::testing::Test {
     return config;
   }
 
-  static transports::Query query(const dns::Question& question, conf::Protocol protocol = conf::Protocol::udp) {
+  static transports::Query query(const dns::Question& question,
+                                 conf::Protocol protocol = conf::Protocol::udp) {
     transports::Query query;
     std::vector<std::uint8_t> wire(512);
     dns::OutgoingOptions options;
@@ -115,7 +120,9 @@ class PipelineTest : public ::testing::Test {
     return given->wire;
   }
 
-  static std::uint16_t flags(const std::vector<std::uint8_t>& wire) { return base::load_u16(&wire.at(2)); }
+  static std::uint16_t flags(const std::vector<std::uint8_t>& wire) {
+    return base::load_u16(&wire.at(2));
+  }
 
   base::Log log{{.level = base::LogLevel::off}};
   base::MetricRegistry metrics{gateway::admin::metric_families};
@@ -131,7 +138,8 @@ class PipelineTest : public ::testing::Test {
   const dns::ServerCookies cookies{dns::CookieSecret{}};
   const std::vector<gateway::HomePort> homes{{&home, &mailbox}};
   gateway::PipelineCounters counters{metrics.add_sheet(), snapshots.current().config.server.listen};
-  gateway::Pipeline pipeline{{snapshots, cache, flights, epoch, cookies, homes, mailbox, nullptr}, counters};
+  gateway::Pipeline pipeline{{snapshots, cache, flights, epoch, cookies, homes, mailbox, nullptr},
+                             counters};
   transports::AnswerSummary summary;
 };
 

@@ -17,8 +17,8 @@ namespace test_support {
 struct Told {
   std::deque<base::Result<dns::KeptAnswer>> replies;  ///< the last one is given again and again
   unsigned asked = 0;
-  std::optional<base::TimePoint> deadline;            ///< of the last exchange
-  std::optional<transports::Ask> ask;                 ///< the last one
+  std::optional<base::TimePoint> deadline;  ///< of the last exchange
+  std::optional<transports::Ask> ask;       ///< the last one
   std::chrono::milliseconds delay{0};
 };
 
@@ -34,8 +34,9 @@ class ToldUpstream final : public transports::Upstream {
     auto reply = told_.replies.front();
     if (told_.replies.size() > 1) told_.replies.pop_front();
     if (told_.delay.count() != 0) {
-      boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>, transports::Executor> timer{
-          co_await boost::asio::this_coro::executor, told_.delay};
+      boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>,
+                                        transports::Executor>
+          timer{co_await boost::asio::this_coro::executor, told_.delay};
       co_await timer.async_wait(transports::use_awaitable);
     }
     co_return reply;
@@ -48,7 +49,8 @@ class ToldUpstream final : public transports::Upstream {
 };
 
 inline base::Result<dns::KeptAnswer> silence() {
-  return std::unexpected{base::Error{base::Blame::upstream, base::Retry::other_upstream, "udp://192.0.2.1: no reply"}};
+  return std::unexpected{
+      base::Error{base::Blame::upstream, base::Retry::other_upstream, "udp://192.0.2.1: no reply"}};
 }
 
 }  // namespace test_support

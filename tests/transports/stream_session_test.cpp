@@ -449,6 +449,9 @@ TEST_P(StreamSessions, StopDoesNotWaitBeyondItsTime) {
 }
 
 TEST_P(StreamSessions, WithoutDescriptorsTheListenerRestsAndComesBack) {
+#if __has_feature(address_sanitizer)
+  GTEST_SKIP() << "this sanitizer opens a pipe to look at an object, and there is none to be had";
+#endif
   start();
   const auto before = client();
   rlimit limit{};

@@ -20,17 +20,16 @@ class Line {
   using Entries = std::list<Entry>;
 
  public:
-  explicit Line(Executor executor)
-      : executor_(executor), entries_(std::make_shared<Entries>()) {}
+  explicit Line(Executor executor) : executor_(executor), entries_(std::make_shared<Entries>()) {}
 
-  /// Waits to be called, until `limit` at the latest; true when it was. Who was called and found the
-  /// room taken waits `again`, before all others.
+  /// Waits to be called, until `limit` at the latest; true when it was. Who was called and found
+  /// the room taken waits `again`, before all others.
   Awaitable<bool> wait(base::TimePoint limit, bool again);
   void call_next() { call_next(*entries_); }
   void call_all();
 
-  /// Whoever had room, or was called to it, calls the next at the end of this scope. It may end after
-  /// its line: a loop that is torn down ends coroutines last.
+  /// Whoever had room, or was called to it, calls the next at the end of this scope. It may end
+  /// after its line: a loop that is torn down ends coroutines last.
   class Leaving {
    public:
     explicit Leaving(Line& line) : entries_(line.entries_) {}

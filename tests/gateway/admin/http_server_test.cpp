@@ -20,9 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Test;
 
-base::Endpoint loopback() {
-  return {.address = *base::Address::from_text("127.0.0.1"), .port = 0};
-}
+base::Endpoint loopback() { return {.address = *base::Address::from_text("127.0.0.1"), .port = 0}; }
 
 class AdminServer : public Test {
  protected:
