@@ -92,3 +92,11 @@ std::string take_openssl_error() {
 }
 
 }  // namespace certs
+
+#if __has_feature(thread_sanitizer)
+// OpenSSL counts references with atomics that this sanitizer does not see, as OpenSSL is not built
+// for it: what a context owns would seem to be freed while another thread, which has let go of it,
+// still read it.
+extern "C" const char* __tsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __tsan_default_suppressions() { return "race:CRYPTO_free_ex_data\n"; }
+#endif
