@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -63,10 +64,7 @@ class Program {
   }
 
   ~Program() {
-    if (child_ > 0) {
-      kill(child_, SIGKILL);
-      waitpid(child_, nullptr, 0);
-    }
+    if (child_ > 0) end();
     close(out_.descriptor);
     close(complaints_.descriptor);
   }
@@ -108,6 +106,17 @@ class Program {
     for (std::string& text : texts) all.push_back(text.data());
     all.push_back(nullptr);
     return all;
+  }
+
+  /// Politely at first, so that it takes its scratch files with it.
+  void end() const {
+    kill(child_, SIGTERM);
+    for (int waited = 0; waited < 500; ++waited) {
+      if (waitpid(child_, nullptr, WNOHANG) != 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
   }
 
   std::string read_until(Stream& stream, const std::string& text) {
