@@ -210,6 +210,7 @@ class Endings(TlsTest):
                 self.assertEqual(session.ask().rcode, NOERROR)
                 gateway.process.signal(signal.SIGTERM)
                 self.assertEqual(session.tls.recv(1), b"")
+            gateway.process.wait()  # a second SIGTERM would cut its end short
 
 
 class Tickets(TlsTest):

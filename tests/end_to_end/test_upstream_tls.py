@@ -79,6 +79,7 @@ class UpstreamTls(EndToEndTest):
                         )
                         text = found.option(EDE_OPTION)[2:].decode()
                         self.assertRegex(text, words)
+                    self.assertRegex(gateway.process.log(), f"warning .*{words}")
                     metrics = gateway.metrics()
                 self.assertEqual(upstream.count(), 0, "a query left, and to a stranger")
                 # Others on this machine may have had the port before us, and be sent late answers.
