@@ -25,6 +25,7 @@ PRESET = os.environ.get("SALLYPORT_PRESET", "release")
 SANITIZED = PRESET in ("asan", "tsan")
 QUICK = SANITIZED or "SALLYPORT_QUICK" in os.environ
 PATIENCE = 60.0 if SANITIZED else 20.0
+SLOWNESS = 3 if SANITIZED else 1  # for times that are part of what is tested
 
 SANITIZER_MARKS = (
     "ERROR: AddressSanitizer",

@@ -11,11 +11,11 @@ import unittest
 from certificates import Authority
 from fake_upstream import CLOSE, SILENCE, FakeUpstream, Lie, Reply, address, answer
 from gateway import Sallyport
-from harness import PATIENCE, EndToEndTest, has_ipv6, until
+from harness import PATIENCE, SLOWNESS, EndToEndTest, has_ipv6, until
 from messages import A, NOERROR, REFUSED, SERVFAIL, query, read
 
 NO_REACHABLE_AUTHORITY = 22
-LIMIT = 3.0  # seconds, [limits] query_timeout
+LIMIT = 3.0 * SLOWNESS  # seconds, [limits] query_timeout
 SECOND = [bytes([192, 0, 2, 2])]
 
 
@@ -30,14 +30,14 @@ class Failover(EndToEndTest):
         self.identity = self.authority.issue()
         self.second = self.enter(FakeUpstream(second_answer, identity=self.identity))
 
-    def table(self, upstream, scheme, *, name=None, **more):
+    def table(self, upstream, scheme, *, patience=0.5):
+        """[[upstream]]; what is expected to fail does so soon, `patience` in seconds."""
         trust = {"ca_file": self.authority.file} if scheme == "tls" else {}
-        return {
-            "url": upstream.url(scheme, **({"name": name} if name else {})),
-            "timeout": "500ms",
-            **trust,
-            **more,
-        }
+        timeout = f"{patience * SLOWNESS * 1000:.0f}ms"
+        return {"url": upstream.url(scheme), "timeout": timeout, **trust}
+
+    def second_table(self, scheme):
+        return self.table(self.second, scheme, patience=2.0)
 
     def start(self, *tables, limits=(), **settings):
         """Failures are forgotten at once, so that each query shows what the upstreams do."""
@@ -69,7 +69,7 @@ class Failover(EndToEndTest):
 
     def check_script(self, script, scheme, tag):
         with FakeUpstream(script, identity=self.identity) as first:
-            gateway = self.start(self.table(first, scheme), self.table(self.second, scheme))
+            gateway = self.start(self.table(first, scheme), self.second_table(scheme))
             self.check_second_answers(gateway, tag)
             self.assertGreater(first.count(), 0, "the first was not even tried")
             gateway.__exit__()
@@ -80,7 +80,7 @@ class Failover(EndToEndTest):
         for scheme in ("udp", "tcp", "tls"):
             with self.subTest(scheme=scheme), FakeUpstream(identity=self.identity) as first:
                 first.refuse()
-                gateway = self.start(self.table(first, scheme), self.table(self.second, scheme))
+                gateway = self.start(self.table(first, scheme), self.second_table(scheme))
                 self.check_second_answers(gateway, f"refused-{scheme}")
                 gateway.__exit__()
 
@@ -99,8 +99,8 @@ class Failover(EndToEndTest):
                 crowd[-1].setblocking(False)
                 crowd[-1].connect_ex(("127.0.0.1", port))
             gateway = self.start(
-                {"url": f"tcp://127.0.0.1:{port}", "timeout": "500ms"},
-                self.table(self.second, "tcp"),
+                {"url": f"tcp://127.0.0.1:{port}", "timeout": f"{500 * SLOWNESS}ms"},
+                self.second_table("tcp"),
             )
             self.check_second_answers(gateway, "crowded")
             for one in crowd:
@@ -187,7 +187,7 @@ class Failover(EndToEndTest):
         }
         for why, identity in bad.items():
             with self.subTest(why=why), FakeUpstream(identity=identity) as first:
-                gateway = self.start(self.table(first, "tls"), self.table(self.second, "tls"))
+                gateway = self.start(self.table(first, "tls"), self.second_table("tls"))
                 self.check_second_answers(gateway, f"bad-{why.replace(' ', '-')}")
                 self.assertEqual(first.count(), 0, "a query left, and to a stranger")
                 gateway.__exit__()
@@ -205,7 +205,7 @@ class Failover(EndToEndTest):
     def test_tls_handshake_hangs(self):
         with FakeUpstream(identity=self.identity) as first:
             first.handshakes_hang = True
-            gateway = self.start(self.table(first, "tls"), self.table(self.second, "tls"))
+            gateway = self.start(self.table(first, "tls"), self.second_table("tls"))
             self.check_second_answers(gateway, "hang")
             self.assertEqual(first.count(), 0)
 
@@ -262,7 +262,7 @@ class Failover(EndToEndTest):
     def test_recovery(self):
         """An upstream that was passed over is tried again, and then used again."""
         with FakeUpstream(identity=self.identity) as first:
-            gateway = self.start(self.table(first, "udp"), self.table(self.second, "udp"))
+            gateway = self.start(self.table(first, "udp"), self.second_table("udp"))
             first.refuse()
             self.check_second_answers(gateway, "down", count=20)
             first.listen()
@@ -284,7 +284,7 @@ class Failover(EndToEndTest):
         """An idle connection that the server closed; one that it resets when it is used again."""
         for scheme in ("tcp", "tls"):
             with self.subTest(scheme=scheme), FakeUpstream(identity=self.identity) as upstream:
-                gateway = self.start(self.table(upstream, scheme))
+                gateway = self.start(self.table(upstream, scheme, patience=2.0))
                 self.assertEqual(read(gateway.ask("udp", "one.zone.example")).rcode, NOERROR)
                 upstream.refuse()
                 upstream.listen()
@@ -312,7 +312,7 @@ class Failover(EndToEndTest):
                     port = six.tls_port if scheme == "tls" else six.port
                     gateway = self.start(
                         {"url": f"{scheme}://[::1]:{port}", **trust},
-                        self.table(self.second, scheme),
+                        self.second_table(scheme),
                     )
                     self.assertEqual(
                         read(gateway.ask("udp", "www.zone.example")).rdata(A),
