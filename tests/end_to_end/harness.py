@@ -92,7 +92,7 @@ class Process:
     def __init__(self, name, arguments, folder, *, env=None, stdout=None, stderr=None):
         self.name = name
         self.log_path = pathlib.Path(folder) / f"{name}.{id(self):x}.log"
-        self._sink = open(self.log_path, "wb")
+        self._sink = open(self.log_path, "ab")
         # setpriv: should the test itself be killed, the kernel takes the process away.
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *map(str, arguments)],
