@@ -154,7 +154,7 @@ TEST_P(StreamSessions, LateAnswersThatAreReadyTogetherLeaveInOneWrite) {
 }
 
 TEST_P(StreamSessions, Rfc7766_6_2_3_IdleSessionIsEndedInOrder) {
-  limits_.idle_timeout = 100ms;
+  limits_.idle_timeout = 500ms;
   start();
   const auto silent = client();
   const auto asking = client();
@@ -170,7 +170,7 @@ TEST_P(StreamSessions, Rfc7766_6_2_3_IdleSessionIsEndedInOrder) {
 }
 
 TEST_P(StreamSessions, Rfc7766_6_2_3_WhoWaitsForAnAnswerIsNotIdle) {
-  limits_.idle_timeout = 100ms;
+  limits_.idle_timeout = 500ms;
   limits_.query_timeout = 10s;
   start();
   const auto asking = client();
@@ -333,7 +333,7 @@ TEST_P(StreamSessions, BigAnswersArriveWhole) {
 }
 
 TEST_P(StreamSessions, WhoDoesNotReadIsNotServedOnAndEnds) {
-  limits_.message_timeout = 200ms;
+  limits_.message_timeout = 1s;
   start();
   const auto greedy = client();
   Octets all;
