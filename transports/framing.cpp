@@ -5,25 +5,24 @@
 
 namespace transports {
 
-namespace {
-
 /// Octets of the frame that `octets` begins with: prefix and message; the prefix alone while that
 /// is not whole.
-std::size_t frame_size(base::Bytes octets) {
+std::size_t FrameReader::frame_size(base::Bytes octets) {
   if (octets.size() < frame_prefix_size) return frame_prefix_size;
-  return frame_prefix_size + base::load_u16(octets.data());
+  const std::size_t size = base::load_u16(octets.data());
+  if (size < frame_message_min) sound_ = false;
+  return frame_prefix_size + size;
 }
 
-}  // namespace
-
 std::optional<base::Bytes> FrameReader::next() {
+  if (!sound_) return std::nullopt;
   if (taken_ != kept_.size()) return next_kept();
   if (!kept_.empty()) {
     kept_ = {};
     taken_ = 0;
   }
   const std::size_t size = frame_size(fed_);
-  if (fed_.size() < size) return std::nullopt;
+  if (!sound_ || fed_.size() < size) return std::nullopt;
   const base::Bytes message = fed_.subspan(frame_prefix_size, size - frame_prefix_size);
   fed_ = fed_.subspan(size);
   return message;
@@ -34,6 +33,7 @@ std::optional<base::Bytes> FrameReader::next_kept() {
   for (;;) {
     const base::Bytes rest = base::Bytes(kept_).subspan(taken_);
     const std::size_t size = frame_size(rest);
+    if (!sound_) return std::nullopt;
     if (rest.size() >= size) {
       taken_ += size;
       return rest.subspan(frame_prefix_size, size - frame_prefix_size);

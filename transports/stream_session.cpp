@@ -121,7 +121,10 @@ void StreamSession::answer_whole_messages(base::TimePoint now) {
   const StreamWorkspace& work = host_.context.streams;
   while (!ended_ && may_answer()) {
     const std::optional<base::Bytes> message = frames_.next();
-    if (!message) return;
+    if (!message) {
+      if (!frames_.sound()) refuse_the_rest();
+      return;
+    }
     idle_since_ = now;
     answer(*message, now);
     if (work.output_used >= StreamWorkspace::output_flush) send(now);
@@ -134,9 +137,7 @@ void StreamSession::answer(base::Bytes message, base::TimePoint now) {
   Query& query = work.query;
   query.verdict = dns::parse_request(message, query.request);
   if (query.verdict == dns::Verdict::drop) {
-    // Whoever frames responses or scraps is lost in its stream, or speaks something else.
-    context.drops.not_a_query.add();
-    draining_ = true;
+    refuse_the_rest();
     return;
   }
   query.protocol = host_.protocol;
@@ -163,6 +164,12 @@ void StreamSession::answer(base::Bytes message, base::TimePoint now) {
   if (reply.size == 0) return;
   base::store_u16(frame, static_cast<std::uint16_t>(reply.size));
   work.output_used += frame_prefix_size + reply.size;
+}
+
+/// Whoever frames responses or scraps is lost in its stream, or speaks something else.
+void StreamSession::refuse_the_rest() {
+  host_.context.drops.not_a_query.add();
+  draining_ = true;
 }
 
 Awaitable<void> StreamSession::answer_later(std::shared_ptr<StreamSession*> home,

@@ -71,6 +71,7 @@ class StreamSession final : private TimerWheel::Entry {
   void converse(bool readable, base::TimePoint now);
   void answer_whole_messages(base::TimePoint now);
   void answer(base::Bytes message, base::TimePoint now);
+  void refuse_the_rest();
   static Awaitable<void> answer_later(std::shared_ptr<StreamSession*> home, Answerer& answerer,
                                       DropCounters& drops, WaitingPlace place, Query query);
   void take_late(const Answer& answer);

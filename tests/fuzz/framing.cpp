@@ -17,6 +17,7 @@ std::vector<Octets> expected(base::Bytes stream) {
   std::vector<Octets> messages;
   while (stream.size() >= 2 && stream.size() >= 2U + base::load_u16(stream.data())) {
     const std::size_t size = base::load_u16(stream.data());
+    if (size < transports::frame_message_min) break;
     messages.emplace_back(stream.begin() + 2,
                           stream.begin() + 2 + static_cast<std::ptrdiff_t>(size));
     stream = stream.subspan(2 + size);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dns/message.h"
-#include "transports/upstreams/frames.h"
+#include "transports/framing.h"
 #include "transports/upstreams/reply.h"
 
 namespace {
@@ -22,14 +22,16 @@ void must(bool holds, const char* what) {
 }
 
 std::vector<Octets> reassemble(base::Bytes stream, std::size_t piece, bool& sound) {
-  transports::FrameAssembler frames;
+  transports::FrameReader frames;
   std::vector<Octets> messages;
   for (std::size_t at = 0; at < stream.size() && sound; at += piece) {
     const base::Bytes octets = stream.subspan(at, std::min(piece, stream.size() - at));
-    sound = frames.take(octets, [&messages](base::Bytes message) {
-      messages.emplace_back(message.begin(), message.end());
-      return true;
-    });
+    frames.feed(octets);
+    while (const auto message = frames.next()) {
+      messages.emplace_back(message->begin(), message->end());
+    }
+    frames.keep();
+    sound = frames.sound();
   }
   return messages;
 }

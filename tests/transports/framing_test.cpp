@@ -46,8 +46,8 @@ std::vector<Octets> read_in_pieces(const Octets& stream, std::size_t piece, std:
 }
 
 TEST(Rfc7766_8, EveryCutGivesTheSameMessages) {
-  const std::vector<Octets> messages{Octets(17, 'a'), Octets{}, Octets(300, 'b'), Octets(1, 'c'),
-                                     Octets{}};
+  const std::vector<Octets> messages{Octets(17, 'a'), Octets(12, 'd'), Octets(300, 'b'),
+                                     Octets(13, 'c')};
   const Octets stream = stream_of(messages);
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     for (const std::size_t most : {std::size_t{0}, std::size_t{1}, stream.size()}) {
@@ -71,16 +71,33 @@ TEST(FrameReader, PromiseOfALengthReservesNothing) {
   EXPECT_FALSE(reader.empty());
 }
 
+TEST(FrameReader, LengthBelowAHeaderIsBeyondRepair) {
+  for (const std::size_t wrong : {0U, 1U, 11U}) {
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{100}}) {
+      FrameReader reader;
+      const Octets stream = stream_of({Octets(12, 'a'), Octets(wrong, 'x'), Octets(40, 'b')});
+      int seen = 0;
+      for (std::size_t at = 0; at < stream.size(); at += piece) {
+        reader.feed(base::Bytes(stream).subspan(at, std::min(piece, stream.size() - at)));
+        while (reader.next()) ++seen;
+        reader.keep();
+      }
+      EXPECT_EQ(seen, 1);
+      EXPECT_FALSE(reader.sound());
+    }
+  }
+}
+
 TEST(FrameReader, WholeMessagesThatWereNotAskedForAreKept) {
   FrameReader reader;
-  const Octets stream = stream_of({Octets(5, 'a'), Octets(6, 'b'), Octets(7, 'c')});
+  const Octets stream = stream_of({Octets(15, 'a'), Octets(16, 'b'), Octets(17, 'c')});
   reader.feed(stream);
   ASSERT_TRUE(reader.next());
   reader.keep();
-  EXPECT_EQ(reader.kept(), 2 + 6 + 2 + 7U);
-  EXPECT_EQ(reader.next()->size(), 6U);
+  EXPECT_EQ(reader.kept(), 2 + 16 + 2 + 17U);
+  EXPECT_EQ(reader.next()->size(), 16U);
   reader.keep();
-  EXPECT_EQ(reader.next()->size(), 7U);
+  EXPECT_EQ(reader.next()->size(), 17U);
   EXPECT_FALSE(reader.next());
   EXPECT_TRUE(reader.empty());
 }

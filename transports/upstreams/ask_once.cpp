@@ -13,8 +13,8 @@
 #include "certs/identity.h"
 #include "dns/match.h"
 #include "dns/message.h"
+#include "transports/framing.h"
 #include "transports/upstreams/connection.h"
-#include "transports/upstreams/frames.h"
 #include "transports/upstreams/udp_socket.h"
 
 namespace transports {
@@ -159,21 +159,22 @@ Awaitable<Answered> converse(Connection& connection, const conf::Upstream& upstr
       co_return failed(Reason::timeout, upstream, "no reply in time");
   }
   const Wanted wanted(query);
-  FrameAssembler frames;
+  FrameReader frames;
   std::vector<std::uint8_t> octets(dns::message_size_max);
   for (;;) {
     const ChannelResult read = connection.read(octets);
-    const bool sound =
-        frames.take(base::Bytes{octets}.first(read.octets), [&](base::Bytes message) {
-          if (wanted.is_met_by(message)) {
-            report.reply.assign(message.begin(), message.end());
-          } else {
-            ++report.ignored;
-          }
-          return report.reply.empty();
-        });
+    frames.feed(base::Bytes{octets}.first(read.octets));
+    while (const auto message = frames.next()) {
+      if (wanted.is_met_by(*message)) {
+        report.reply.assign(message->begin(), message->end());
+        break;
+      }
+      ++report.ignored;
+    }
     if (!report.reply.empty()) break;
-    if (!sound) co_return failed(Reason::malformed, upstream, "a message of an impossible length");
+    frames.keep();
+    if (!frames.sound())
+      co_return failed(Reason::malformed, upstream, "a message of an impossible length");
     if (read.status == ChannelStatus::closed)
       co_return failed(Reason::closed, upstream, "closed before the reply");
     if (read.status == ChannelStatus::failed)

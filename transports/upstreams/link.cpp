@@ -169,19 +169,22 @@ void Link::take_octets() {
   for (;;) {
     const ChannelResult read = connection_.read(*terms_->octets);
     const base::Bytes arrived = base::Bytes{*terms_->octets}.first(read.octets);
-    const bool sound =
-        frames_.take(arrived, [this](base::Bytes message) { return take_message(message); });
+    frames_.feed(arrived);
+    while (const auto message = frames_.next()) {
+      if (!take_message(*message)) break;
+    }
     if (closed()) return;
-    if (!sound)
+    frames_.keep();
+    if (!frames_.sound())
       return close(LinkEnd::error, fail(Reason::closed, "a message of an impossible length"));
     switch (read.status) {
       case ChannelStatus::ok: continue;
       case ChannelStatus::want_read:
       case ChannelStatus::want_write: return wake_writer();
       case ChannelStatus::closed:
-        return close(LinkEnd::peer, fail(Reason::closed, frames_.waiting() == 0
-                                                             ? "closed before the reply"
-                                                             : "closed in the middle of a reply"));
+        return close(LinkEnd::peer,
+                     fail(Reason::closed, frames_.empty() ? "closed before the reply"
+                                                          : "closed in the middle of a reply"));
       case ChannelStatus::failed:
         return close(LinkEnd::error, fail(Reason::closed, connection_.failure_text()));
     }

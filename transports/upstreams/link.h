@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "transports/framing.h"
 #include "transports/upstreams/connection.h"
-#include "transports/upstreams/frames.h"
 #include "transports/upstreams/metrics.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/reply.h"
@@ -146,7 +146,7 @@ class Link {
   boost::unordered_flat_map<std::uint16_t, Waiting*> in_flight_;
   std::vector<std::uint8_t> outbox_;
   std::size_t outbox_sent_ = 0;
-  FrameAssembler frames_;
+  FrameReader frames_;
   Timer writer_timer_;
   std::optional<Failure> barren_;
 };
