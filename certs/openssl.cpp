@@ -98,5 +98,7 @@ std::string take_openssl_error() {
 // for it: what a context owns would seem to be freed while another thread, which has let go of it,
 // still read it.
 extern "C" const char* __tsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
-extern "C" const char* __tsan_default_suppressions() { return "race:CRYPTO_free_ex_data\n"; }
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:CRYPTO_free\nrace:CRYPTO_clear_free\n";
+}
 #endif
