@@ -1,47 +1,59 @@
-// One connection that many queries share: pipelined, answered in any order, matched by id and
-// question. RFC 7766 §6.2.1 and §7, RFC 7858 §3.3, RFC 7828 §3.4 (idle timeout), RFC 8467 §4.1
-// (padding). Owned by its pool and by its own two coroutines; it ends when its connection does.
+// One connection to an upstream that queries share, whatever is spoken over it: who waits for a
+// reply, whether there is room for one more, and when it has been idle, silent or useless for too
+// long. What it is made of is a derived class's. RFC 7766 §6.2.1 and §6.2.3, RFC 7858 §3.4, RFC
+// 9250 §5.5. Owned by its pool and by its own coroutines; it ends when its connection does.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/intrusive/list.hpp>
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "transports/framing.h"
-#include "transports/upstreams/connection.h"
 #include "transports/upstreams/metrics.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/reply.h"
 #include "transports/upstreams/timer.h"
-#include "transports/upstreams/upstream.h"
+#include "transports/upstreams/upstreams.h"
 
 namespace transports {
 
 class Link;
 
-/// What the links of one upstream have in common.
+/// What the links of one upstream have in common. Transports add what theirs need.
 struct LinkTerms {
+  LinkTerms(const conf::Upstream& settings, const UpstreamContext& context);
+
   conf::Upstream upstream;
   Executor executor;
   Random& random;
-  ReceiveBuffer& receive_buffer;
   base::Log& log;
   UpstreamMetrics metrics;
-  std::shared_ptr<certs::ClientContext> tls;  ///< empty for TCP
-  /// What a read gave, until it is cut into messages.
-  using Octets = std::array<std::uint8_t, 16384>;
-  std::unique_ptr<Octets> octets;
+};
+
+/// How a pool comes by the links of its upstream.
+struct LinkMaker {
+  std::shared_ptr<LinkTerms> terms;
+  /// Begins to dial at once; questions may be given to the link from then on.
+  std::function<std::shared_ptr<Link>(UnderWay&)> dial;
+};
+
+/// What became of a message that has arrived.
+enum class Taken : std::uint8_t {
+  reply,       ///< who waited for it has it
+  stray,       ///< the reply to something else: whoever it seemed to be for waits on
+  link_ended,  ///< over it
 };
 
 /// One question on its way over a link. Lives in the asking coroutine, which sleeps on `woken` and
 /// keeps the link.
-class Waiting {
+class Waiting : public boost::intrusive::list_base_hook<
+                    boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   Waiting(Executor executor, const Ask& wanted, bool edns);
   ~Waiting();  ///< leaves the link
@@ -55,7 +67,10 @@ class Waiting {
   base::TimePoint asked_at;
   std::optional<Judged> judged;
   std::optional<Failure> failure;
+  bool unprocessed = false;  ///< it failed, and surely the upstream has not begun with it
   Timer woken;
+  /// The link's own: which of its streams carries the question.
+  std::int64_t stream = 0;
 
  private:
   friend class Link;
@@ -64,9 +79,12 @@ class Waiting {
 
 class Link {
  public:
-  /// Begins to dial at once; questions may be given to it from now on.
-  static std::shared_ptr<Link> dial(std::shared_ptr<LinkTerms> terms, UnderWay& under_way);
   explicit Link(std::shared_ptr<LinkTerms> terms);
+  virtual ~Link() = default;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // ---- for the pool
 
   /// Has it room for one more question, as far as one can know without asking the socket?
   [[nodiscard]] bool takes_more() const;
@@ -75,6 +93,7 @@ class Link {
   void look();
   [[nodiscard]] bool dialing() const { return state_ == State::dialing; }
   [[nodiscard]] bool closed() const { return state_ == State::closed; }
+  [[nodiscard]] bool retired() const { return retired_; }
   [[nodiscard]] bool idle() const { return live_ == 0; }
   [[nodiscard]] base::TimePoint dialed_at() const { return dialed_at_; }
   [[nodiscard]] base::TimePoint closed_at() const { return closed_at_; }
@@ -82,8 +101,7 @@ class Link {
   /// Why it failed without ever having brought a reply, once closed.
   [[nodiscard]] const std::optional<Failure>& barren() const { return barren_; }
 
-  /// Gives the question an id that is not in flight and sends it with all others of this turn. Only
-  /// if takes_more().
+  /// Puts the question on its way with all others of this turn. Only if takes_more().
   void send(Waiting& waiting);
   /// Half of a question's time has passed without a reply: gives the link up if nothing gets
   /// through any more.
@@ -96,58 +114,77 @@ class Link {
   /// Ends now; questions in flight fail with `why`.
   void close(LinkEnd end, Failure why);
 
- private:
-  friend class Waiting;
-  enum class State : std::uint8_t { dialing, open, closed };
+  // ---- for what is spoken over it
 
-  static Awaitable<void> run(std::shared_ptr<Link> self, UnderWay::Mark mark);
-  static Awaitable<void> write_all(std::shared_ptr<Link> self, UnderWay::Mark mark);
-  Awaitable<void> read_all();
-
-  void take_octets();
-  bool take_message(base::Bytes message);
-  void finish(Waiting& waiting);
-  void leave(Waiting& waiting);
-  void flush();
-  [[nodiscard]] base::Bytes next_to_write() const;
-  void wake_writer();
-  void after_departure();
-  [[nodiscard]] base::TimePoint next_look() const;
-  void note_keepalive(const ReplyEdns& edns);
-  std::uint16_t free_id();
-  [[nodiscard]] bool silent_since(base::TimePoint when) const;
+  [[nodiscard]] LinkTerms& terms() const { return *terms_; }
+  /// A whole message has come, whoever it is for.
+  void heard();
+  /// Judges the message, which came for `waiting` or for nobody, and wakes who waits for it. `edns`
+  /// is filled in for the transport's own use.
+  Taken take_reply(Waiting* waiting, base::Bytes message, ReplyEdns& edns);
+  /// The question gets no reply over this link; the link lives on.
+  void refuse(Waiting& waiting, Failure why);
+  /// The same, and the upstream has not begun with it: any other link may have it at once.
+  void give_back(Waiting& waiting, std::string_view why);
+  /// The upstream wants no more questions over this link: it ends with its last one.
+  void take_no_more();
+  /// Never longer than the operator wants.
+  void set_idle_timeout(std::chrono::milliseconds timeout);
   [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {
     return make_failure(reason, terms_->upstream.url, detail);
   }
 
+ protected:
+  // ---- what the transport does
+
+  [[nodiscard]] virtual bool room() const = 0;
+  /// Only while open. May call refuse() and give_back(), not close().
+  virtual void transmit(Waiting& waiting) = 0;
+  /// Nobody waits for it any more.
+  virtual void forget(Waiting& waiting) = 0;
+  virtual void take_arrived() = 0;
+  [[nodiscard]] virtual bool unacknowledged() = 0;
+  /// Gives the connection back and wakes the link's own coroutines. Called once.
+  virtual void disconnect() = 0;
+
+  // ---- what it tells of itself
+
+  /// The connection stands: sends what has waited for it.
+  void opened(bool resumed);
+  void dial_failed(Failure failure);
+  [[nodiscard]] bool is_open() const { return state_ == State::open; }
+  /// When the link wants to be looked at although nothing has come.
+  [[nodiscard]] base::TimePoint next_look() const;
+  /// Closes a link that has had no work for too long.
+  void close_if_idle();
+
+ private:
+  friend class Waiting;
+  enum class State : std::uint8_t { dialing, open, closed };
+
+  void part(Waiting& waiting);
+  void finish(Waiting& waiting);
+  void leave(Waiting& waiting);
+  void after_departure();
+  [[nodiscard]] bool silent_since(base::TimePoint when) const;
+
   /// Replies to nothing that we asked: beyond this the peer has lost its mind.
   static constexpr unsigned strays_max = 16;
-  /// Questions that the socket does not take: beyond this no more are given to it.
-  static constexpr std::size_t outbox_max = 64 * 1024;
 
   std::shared_ptr<LinkTerms> terms_;
-  Connection connection_;
   State state_ = State::dialing;
   bool retired_ = false;
-  bool writer_asleep_ = false;
-  bool write_blocked_ = false;  // the socket is full
   base::TimePoint dialed_at_;
   base::TimePoint idle_since_;
   base::TimePoint opened_at_{};
   base::TimePoint last_message_at_{};
   base::TimePoint closed_at_{};
   std::chrono::milliseconds idle_timeout_;
-  std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
   unsigned strays_ = 0;
-  std::size_t live_ = 0;  // questions in flight that somebody waits for
-  /// In flight by id. Nobody waits any more behind nullptr: the id stays taken until its late reply
-  /// or the link's end.
-  boost::unordered_flat_map<std::uint16_t, Waiting*> in_flight_;
-  std::vector<std::uint8_t> outbox_;
-  std::size_t outbox_sent_ = 0;
-  FrameReader frames_;
-  Timer writer_timer_;
+  /// Who waits for a reply, or for the connection.
+  boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting_;
+  std::size_t live_ = 0;  // how many they are
   std::optional<Failure> barren_;
 };
 

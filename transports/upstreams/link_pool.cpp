@@ -8,15 +8,12 @@ namespace transports {
 
 using std::chrono::milliseconds;
 
-LinkPool::LinkPool(const conf::Upstream& upstream, const UpstreamContext& context,
-                   const UpstreamMetrics& metrics, EdnsHabit& edns,
-                   std::shared_ptr<certs::ClientContext> tls)
-    : terms_(std::make_shared<LinkTerms>(
-          upstream, context.executor, context.random, context.receive_buffer, context.log, metrics,
-          std::move(tls), std::make_unique_for_overwrite<LinkTerms::Octets>())),
+LinkPool::LinkPool(LinkMaker maker, EdnsHabit& edns)
+    : maker_(std::move(maker)),
+      terms_(maker_.terms),
       edns_(edns),
-      under_way_(context.executor),
-      line_(context.executor) {}
+      under_way_(terms_->executor),
+      line_(terms_->executor) {}
 
 LinkPool::~LinkPool() {
   for (const std::shared_ptr<Link>& link : links_)
@@ -31,6 +28,7 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
   bool edns = edns_.usable(began);
   bool edns_refused = false;
   bool retried = false;
+  unsigned returns = 0;
   for (;;) {
     Picked link = co_await pick_in_turn(retried ? began : base::TimePoint::min(), limit);
     if (!link) co_return std::unexpected(std::move(link.error()));
@@ -44,6 +42,11 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
     }
     if (waiting.failure) {
       Failure& failure = *waiting.failure;
+      if (waiting.unprocessed && ++returns <= returns_max && !closing_ &&
+          base::Clock::now() < limit) {
+        terms_->metrics.retry();
+        continue;
+      }
       const bool again =
           failure.error.retry == base::Retry::fresh_link && !retried && base::Clock::now() < limit;
       if (!again || closing_) {
@@ -106,7 +109,7 @@ LinkPool::Picked LinkPool::pick(base::TimePoint dialed_after) {
         return link;
     }
   }
-  if (links_.size() < terms_->upstream.links) return dial();
+  if (may_dial()) return dial();
   // An old link without work gives way to the fresh one that is wanted.
   const auto old = std::ranges::find_if(links_, [](const auto& link) { return link->idle(); });
   if (old == links_.end()) return std::unexpected(fail(Reason::busy, "all links are full"));
@@ -115,9 +118,18 @@ LinkPool::Picked LinkPool::pick(base::TimePoint dialed_after) {
   return dial();
 }
 
+/// A link that ends with its last question makes room for its successor at once; but an upstream
+/// that lets them end slowly gets no more than twice as many.
+bool LinkPool::may_dial() const {
+  const auto lasting =
+      std::ranges::count_if(links_, [](const auto& link) { return !link->retired(); });
+  return static_cast<std::size_t>(lasting) < terms_->upstream.links &&
+         links_.size() < 2 * terms_->upstream.links;
+}
+
 LinkPool::Picked LinkPool::dial() {
   if (base::Clock::now() < no_dial_before_) return std::unexpected(last_failure_);
-  return links_.emplace_back(Link::dial(terms_, under_way_));
+  return links_.emplace_back(maker_.dial(under_way_));
 }
 
 void LinkPool::sweep() {

@@ -1,5 +1,6 @@
 // The links of one upstream: dialled when needed, shared by all queries, never given out dead. RFC
-// 7766 §6.2.1-6.2.2, RFC 7858 §3.4. Owned by its upstream.
+// 7766 §6.2.1-6.2.2, RFC 7858 §3.4, RFC 9113 §8.7 (what the peer has not processed is asked again).
+// Owned by its upstream.
 #pragma once
 
 #include <memory>
@@ -17,10 +18,8 @@ namespace transports {
 
 class LinkPool {
  public:
-  /// `tls` is empty for TCP. `edns` is what is known of the upstream, and learnt here.
-  LinkPool(const conf::Upstream& upstream, const UpstreamContext& context,
-           const UpstreamMetrics& metrics, EdnsHabit& edns,
-           std::shared_ptr<certs::ClientContext> tls);
+  /// `edns` is what is known of the upstream, and learnt here.
+  LinkPool(LinkMaker maker, EdnsHabit& edns);
   ~LinkPool();
   LinkPool(const LinkPool&) = delete;
   LinkPool& operator=(const LinkPool&) = delete;
@@ -41,6 +40,7 @@ class LinkPool {
   /// The same; waits for room when all links are full.
   Awaitable<Picked> pick_in_turn(base::TimePoint dialed_after, base::TimePoint limit);
   Picked dial();
+  [[nodiscard]] bool may_dial() const;
   void sweep();
   void note_fruitful();
   void note_barren(const Link& link);
@@ -49,6 +49,10 @@ class LinkPool {
     return make_failure(reason, terms_->upstream.url, detail);
   }
 
+  /// Questions given back unprocessed, in one exchange: beyond this the upstream only plays.
+  static constexpr unsigned returns_max = 8;
+
+  LinkMaker maker_;
   std::shared_ptr<LinkTerms> terms_;
   EdnsHabit& edns_;
   std::vector<std::shared_ptr<Link>> links_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dns/compose.h"
+#include "transports/upstreams/framed_codec.h"
 #include "transports/upstreams/letter_case.h"
 
 namespace transports {
@@ -16,7 +17,7 @@ PlainUpstream::PlainUpstream(const conf::Upstream& upstream, const UpstreamConte
       executor_(context.executor),
       random_(context.random),
       metrics_(context.sheet, upstream),
-      tcp_(upstream, context, metrics_, edns_, nullptr),
+      tcp_(FramedCodec::links(upstream, context, nullptr), edns_),
       under_way_(context.executor) {}
 
 Awaitable<base::Result<dns::KeptAnswer>> PlainUpstream::exchange(Ask wanted,

@@ -6,23 +6,20 @@
 
 namespace transports {
 
-StreamUpstream::StreamUpstream(const conf::Upstream& upstream, const UpstreamContext& context,
-                               std::shared_ptr<certs::ClientContext> tls)
-    : upstream_(upstream),
-      metrics_(context.sheet, upstream),
-      links_(upstream, context, metrics_, edns_, std::move(tls)) {}
+StreamUpstream::StreamUpstream(LinkMaker maker)
+    : terms_(maker.terms), links_(std::move(maker), edns_) {}
 
 Awaitable<base::Result<dns::KeptAnswer>> StreamUpstream::exchange(Ask ask,
                                                                   base::TimePoint deadline) {
   const base::TimePoint began = base::Clock::now();
-  metrics_.query();
+  terms_->metrics.query();
   base::Result<dns::KeptAnswer, Failure> result =
-      co_await links_.exchange(ask, std::min(deadline, began + upstream_.timeout));
+      co_await links_.exchange(ask, std::min(deadline, began + terms_->upstream.timeout));
   if (!result) {
-    metrics_.error(result.error().reason);
+    terms_->metrics.error(result.error().reason);
     co_return std::unexpected(std::move(result.error().error));
   }
-  metrics_.reply(result->rcode, base::Clock::now() - began);
+  terms_->metrics.reply(result->rcode, base::Clock::now() - began);
   co_return std::move(*result);
 }
 

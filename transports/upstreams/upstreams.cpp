@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "transports/upstreams/framed_codec.h"
 #include "transports/upstreams/plain.h"
 #include "transports/upstreams/stream.h"
 
@@ -12,12 +13,14 @@ std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
     const conf::Upstream& upstream, const UpstreamContext& context) {
   switch (upstream.protocol) {
     case conf::Protocol::udp: return std::make_unique<PlainUpstream>(upstream, context);
-    case conf::Protocol::tcp: return std::make_unique<StreamUpstream>(upstream, context, nullptr);
+    case conf::Protocol::tcp:
+      return std::make_unique<StreamUpstream>(FramedCodec::links(upstream, context, nullptr));
     case conf::Protocol::dot: {
       std::expected<std::unique_ptr<certs::ClientContext>, std::string> tls =
           certs::ClientContext::make(upstream, context.authorities);
       if (!tls) return std::unexpected(std::move(tls.error()));
-      return std::make_unique<StreamUpstream>(upstream, context, std::move(*tls));
+      return std::make_unique<StreamUpstream>(
+          FramedCodec::links(upstream, context, std::move(*tls)));
     }
   }
   std::unreachable();

@@ -1,0 +1,131 @@
+// StreamLink: one coroutine dials and reads, another writes; questions come and go in between.
+#include "transports/upstreams/stream_link.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <utility>
+
+namespace transports {
+
+StreamTerms::StreamTerms(const conf::Upstream& settings, const UpstreamContext& context,
+                         std::shared_ptr<certs::ClientContext> client, MakeCodec make)
+    : LinkTerms(settings, context),
+      receive_buffer(context.receive_buffer),
+      tls(std::move(client)),
+      make_codec(std::move(make)),
+      octets(std::make_unique_for_overwrite<Octets>()) {}
+
+LinkMaker StreamLink::maker(std::shared_ptr<StreamTerms> terms) {
+  return {terms, [terms](UnderWay& under_way) -> std::shared_ptr<Link> {
+            auto link = std::make_shared<StreamLink>(terms);
+            boost::asio::co_spawn(terms->executor, run(link, UnderWay::Mark(under_way)),
+                                  boost::asio::detached);
+            return link;
+          }};
+}
+
+StreamLink::StreamLink(std::shared_ptr<StreamTerms> terms)
+    : Link(terms),
+      stream_terms_(*terms),
+      connection_(terms->executor, terms->upstream, terms->tls, terms->receive_buffer),
+      writer_timer_(terms->executor) {}
+
+Awaitable<void> StreamLink::run(std::shared_ptr<StreamLink> self, UnderWay::Mark mark) {
+  const StreamTerms& terms = self->stream_terms_;
+  const base::TimePoint limit = self->dialed_at() + terms.upstream.timeout;
+  std::optional<Failure> failure = co_await self->connection_.open(limit);
+  if (self->closed()) co_return;
+  if (failure) {
+    self->dial_failed(std::move(*failure));
+    co_return;
+  }
+  self->codec_ = terms.make_codec(*self, self->connection_);
+  self->opened(terms.tls && self->connection_.tls_facts().resumed);
+  if (self->closed()) co_return;
+  boost::asio::co_spawn(terms.executor, write_all(self, mark), boost::asio::detached);
+  co_await self->read_all();
+}
+
+Awaitable<void> StreamLink::read_all() {
+  for (take_arrived(); !closed(); take_arrived()) {
+    const base::TimePoint look_at = next_look();
+    co_await connection_.readable(look_at);
+    if (closed()) co_return;
+    close_if_idle();
+  }
+}
+
+Awaitable<void> StreamLink::write_all(std::shared_ptr<StreamLink> self, UnderWay::Mark mark) {
+  // Whoever wakes us does so through the loop: what is asked in the same turn leaves in the same
+  // write.
+  while (!self->closed()) {
+    self->flush();
+    if (self->closed()) co_return;
+    if (self->write_blocked_) {
+      co_await self->connection_.writable(base::TimePoint::max());
+      self->write_blocked_ = false;
+      continue;
+    }
+    self->writer_asleep_ = true;
+    co_await sleep_until(self->writer_timer_, base::TimePoint::max());
+    self->writer_asleep_ = false;
+  }
+}
+
+void StreamLink::flush() {
+  ChannelStatus status = ChannelStatus::ok;
+  while (status == ChannelStatus::ok) {
+    const base::Bytes next = codec_->next_to_write();
+    if (next.empty()) return;
+    const ChannelResult written = connection_.write(next);
+    codec_->written(written.octets);
+    status = written.status;
+  }
+  switch (status) {
+    case ChannelStatus::ok:
+    case ChannelStatus::want_read: break;  // TLS wants to hear first: the reader wakes us
+    case ChannelStatus::want_write: write_blocked_ = true; break;
+    case ChannelStatus::closed:
+    case ChannelStatus::failed:
+      close(LinkEnd::error, fail(Reason::closed, connection_.failure_text()));
+      break;
+  }
+}
+
+void StreamLink::wake_writer() {
+  if (std::exchange(writer_asleep_, false)) writer_timer_.cancel();
+}
+
+void StreamLink::transmit(Waiting& waiting) {
+  codec_->transmit(waiting);
+  wake_writer();
+}
+
+void StreamLink::forget(Waiting& waiting) {
+  codec_->forget(waiting);
+  wake_writer();
+}
+
+void StreamLink::take_arrived() {
+  for (;;) {
+    const ChannelResult read = connection_.read(*stream_terms_.octets);
+    codec_->take(base::Bytes{*stream_terms_.octets}.first(read.octets));
+    if (closed()) return;
+    switch (read.status) {
+      case ChannelStatus::ok: continue;
+      case ChannelStatus::want_read:
+      case ChannelStatus::want_write: return wake_writer();
+      case ChannelStatus::closed:
+        return close(LinkEnd::peer, fail(Reason::closed, codec_->cut_short()));
+      case ChannelStatus::failed:
+        return close(LinkEnd::error, fail(Reason::closed, connection_.failure_text()));
+    }
+  }
+}
+
+void StreamLink::disconnect() {
+  connection_.close();
+  writer_timer_.cancel();
+}
+
+}  // namespace transports
