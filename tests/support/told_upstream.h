@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -20,7 +21,19 @@ struct Told {
   std::optional<base::TimePoint> deadline;  ///< of the last exchange
   std::optional<transports::Ask> ask;       ///< the last one
   std::chrono::milliseconds delay{0};
+  /// Replies in place of all of the above but the counts.
+  std::function<transports::Awaitable<base::Result<dns::KeptAnswer>>(transports::Ask,
+                                                                     base::TimePoint deadline)>
+      script;
 };
+
+/// On base::Clock, and so on the time that a test tells.
+inline transports::Awaitable<void> wait_until(base::TimePoint when) {
+  boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>,
+                                    transports::Executor>
+      timer{co_await boost::asio::this_coro::executor, when};
+  co_await timer.async_wait(transports::use_awaitable);
+}
 
 class ToldUpstream final : public transports::Upstream {
  public:
@@ -30,15 +43,11 @@ class ToldUpstream final : public transports::Upstream {
                                                                 base::TimePoint deadline) override {
     ++told_.asked;
     told_.deadline = deadline;
-    told_.ask = std::move(ask);
+    told_.ask = ask;
+    if (told_.script) co_return co_await told_.script(std::move(ask), deadline);
     auto reply = told_.replies.front();
     if (told_.replies.size() > 1) told_.replies.pop_front();
-    if (told_.delay.count() != 0) {
-      boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>,
-                                        transports::Executor>
-          timer{co_await boost::asio::this_coro::executor, told_.delay};
-      co_await timer.async_wait(transports::use_awaitable);
-    }
+    if (told_.delay.count() != 0) co_await wait_until(base::Clock::now() + told_.delay);
     co_return reply;
   }
   std::string_view name() const override { return "udp://192.0.2.1"; }
