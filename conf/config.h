@@ -156,6 +156,13 @@ struct Tls {
   bool operator==(const Tls&) const = default;
 };
 
+/// `[doh]`: DNS over HTTP, whatever its version.
+struct Doh {
+  std::vector<std::string> paths{"/dns-query"};  ///< where DNS is asked (RFC 8484 §3)
+
+  bool operator==(const Doh&) const = default;
+};
+
 /// `[admin]`: /metrics and /healthz.
 struct Admin {
   std::optional<base::Endpoint> listen;  ///< default 127.0.0.1:8953; off with ""
@@ -178,6 +185,7 @@ struct Config {
   Cache cache;
   std::vector<Upstream> upstreams;
   Tls tls;
+  Doh doh;
   std::vector<Certificate> certificates;
   Admin admin;
   Logging log;
