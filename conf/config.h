@@ -156,6 +156,16 @@ struct Tls {
   bool operator==(const Tls&) const = default;
 };
 
+/// `[quic]`
+struct Quic {
+  static constexpr Bounds<std::uint32_t> retry_above_bounds{100, 0, 100'000};
+
+  std::uint32_t retry_above =
+      retry_above_bounds.usual;  ///< handshakes under way on one worker and address
+
+  bool operator==(const Quic&) const = default;
+};
+
 /// `[admin]`: /metrics and /healthz.
 struct Admin {
   std::optional<base::Endpoint> listen;  ///< default 127.0.0.1:8953; off with ""
@@ -178,6 +188,7 @@ struct Config {
   Cache cache;
   std::vector<Upstream> upstreams;
   Tls tls;
+  Quic quic;
   std::vector<Certificate> certificates;
   Admin admin;
   Logging log;

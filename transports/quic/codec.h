@@ -73,10 +73,10 @@ class Codec {
 
 /// What a codec allows its peer.
 struct StreamLimits {
-  std::uint64_t bidirectional = 0;   ///< streams at a time
+  std::uint64_t bidirectional = 0;  ///< streams at a time
   std::uint64_t unidirectional = 0;
-  std::uint64_t stream_octets = 0;   ///< sent and not yet released, on one stream
-  std::uint64_t octets = 0;          ///< on all together
+  std::uint64_t stream_octets = 0;  ///< sent and not yet released, on one stream
+  std::uint64_t octets = 0;         ///< on all together
 };
 
 }  // namespace transports::quic

@@ -154,9 +154,8 @@ void Connection::write(Datagrams& out, int descriptor) {
                               void* user) -> ngtcp2_ssize {
       return static_cast<Connection*>(user)->write_packet(way, about, dest, size, now);
     };
-    const ngtcp2_ssize written =
-        ngtcp2_conn_write_aggregate_pkt(library_, &path.path, &info, room.data(), room.size(),
-                                        &segment, write_one, stamp_now());
+    const ngtcp2_ssize written = ngtcp2_conn_write_aggregate_pkt(
+        library_, &path.path, &info, room.data(), room.size(), &segment, write_one, stamp_now());
     if (written < 0) {
       fail(static_cast<int>(written));
     } else if (written == 0) {
@@ -305,8 +304,7 @@ void Connection::on_handshake_completed() {
   host_.opened(*this);
   if (secrets_ == nullptr) return;
   const Secrets::Token token = secrets_->address_token(ngtcp2_conn_get_path(library_)->remote);
-  if (token.size != 0)
-    ngtcp2_conn_submit_new_token(library_, token.octets.data(), token.size);
+  if (token.size != 0) ngtcp2_conn_submit_new_token(library_, token.octets.data(), token.size);
 }
 
 int Connection::on_stream_open(StreamId id) {
@@ -342,14 +340,12 @@ void Connection::grant_stream() {
 }
 
 void Connection::reset(Stream& stream, std::uint64_t application_code) {
-  if (library_ != nullptr)
-    ngtcp2_conn_shutdown_stream(library_, 0, stream.id, application_code);
+  if (library_ != nullptr) ngtcp2_conn_shutdown_stream(library_, 0, stream.id, application_code);
 }
 
 Stream* Connection::find(StreamId id) const {
-  return library_ == nullptr
-             ? nullptr
-             : static_cast<Stream*>(ngtcp2_conn_get_stream_user_data(library_, id));
+  return library_ == nullptr ? nullptr
+                             : static_cast<Stream*>(ngtcp2_conn_get_stream_user_data(library_, id));
 }
 
 // ---- facts

@@ -1,6 +1,7 @@
 // A QUIC connection, of either role: packets in, packets out, streams to its codec, timers, and the
-// end. RFC 9000, RFC 9001, RFC 9002, by ngtcp2. Owned by its host; everything on one thread. Nothing
-// is destroyed inside a call of the library: what has ended says so, and its host takes it away.
+// end. RFC 9000, RFC 9001, RFC 9002, by ngtcp2. Owned by its host; everything on one thread.
+// Nothing is destroyed inside a call of the library: what has ended says so, and its host takes it
+// away.
 #pragma once
 
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -9,9 +10,9 @@
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -115,10 +116,10 @@ class Connection {
   /// The stream of that id, if it is still known.
   [[nodiscard]] Stream* find(StreamId id) const;
 
-  ListHook of_host;   ///< the host's list of all
-  ListHook of_due;    ///< those that want a turn
-  ListHook of_idle;   ///< open ones, by their last work
-  SetHook of_expiry;  ///< by their time
+  ListHook of_host;             ///< the host's list of all
+  ListHook of_due;              ///< those that want a turn
+  ListHook of_idle;             ///< open ones, by their last work
+  SetHook of_expiry;            ///< by their time
   std::vector<ngtcp2_cid> ids;  ///< that lead to it; kept by the host, retired at the end
 
  private:

@@ -1,6 +1,6 @@
-// Our connection ids: random to everybody else, but each carries the worker that issued it, so that a
-// client's datagrams find their connection wherever they come from. RFC 9000 §5.1, §9.5; draft-ietf-
-// quic-load-balancers in spirit. Immutable; all workers share one.
+// Our connection ids: random to everybody else, but each carries the worker that issued it, so that
+// a client's datagrams find their connection wherever they come from. RFC 9000 §5.1, §9.5;
+// draft-ietf- quic-load-balancers in spirit. Immutable; all workers share one.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ class ConnectionIds {
   [[nodiscard]] std::uint8_t worker_of(base::Bytes id) const;
 
   /// Has the kernel give datagrams with a short header to the worker of their id, when `descriptor`
-  /// is the first of its SO_REUSEPORT group and workers bind in their order (bpf(2), socket(7)); all
-  /// others go by their addresses' hash. False where the kernel does not let us.
+  /// is the first of its SO_REUSEPORT group and workers bind in their order (bpf(2), socket(7));
+  /// all others go by their addresses' hash. False where the kernel does not let us.
   [[nodiscard]] bool steer(int descriptor) const;
 
  private:

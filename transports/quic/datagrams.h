@@ -1,7 +1,7 @@
-// Datagrams received and sent many at a time: recvmmsg(2) with UDP_GRO, sendmmsg(2) with UDP_SEGMENT
-// (udp(7)), ECN both ways (RFC 3168, RFC 9000 §13.4), the address that was asked as the one that
-// replies (IP_PKTINFO, RFC 3542 §6). Owned by a worker, whose QUIC endpoints share it: what is in it
-// is done with before the wake-up ends.
+// Datagrams received and sent many at a time: recvmmsg(2) with UDP_GRO, sendmmsg(2) with
+// UDP_SEGMENT (udp(7)), ECN both ways (RFC 3168, RFC 9000 §13.4), the address that was asked as the
+// one that replies (IP_PKTINFO, RFC 3542 §6). Owned by a worker, whose QUIC endpoints share it:
+// what is in it is done with before the wake-up ends.
 #pragma once
 
 #include <sys/socket.h>
@@ -27,8 +27,8 @@ class Datagrams {
  public:
   static constexpr std::size_t slots = 16;
   /// What one sendmsg takes with segmentation (and at most 64 segments).
-  static constexpr std::size_t burst_size_max = 64 * datagram_size < 65000 ? 64 * datagram_size
-                                                                          : 54 * datagram_size;
+  static constexpr std::size_t burst_size_max =
+      64 * datagram_size < 65000 ? 64 * datagram_size : 54 * datagram_size;
 
   Datagrams();
   Datagrams(const Datagrams&) = delete;
@@ -71,8 +71,8 @@ class Datagrams {
   static constexpr std::size_t message_size_max = 65536;
   static constexpr std::size_t arena_size = 4 * burst_size_max;
   static constexpr std::size_t queue_max = 64;
-  using Control = std::array<std::uint8_t, CMSG_SPACE(sizeof(in6_pktinfo)) +
-                                               2 * CMSG_SPACE(sizeof(int))>;
+  using Control =
+      std::array<std::uint8_t, CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))>;
 
   struct Incoming {
     Path path;

@@ -118,17 +118,16 @@ void DoqSession::ask(DoqStream& stream, base::Bytes message) {
   query.deadline = query.received + context_.limits.query_timeout;
   stream.of_patience.unlink();
 
-  Reply reply{.out = base::MutableBytes(work_.reply).subspan(frame_prefix_size),
-              .size = 0,
-              .summary = {}};
+  Reply reply{
+      .out = base::MutableBytes(work_.reply).subspan(frame_prefix_size), .size = 0, .summary = {}};
   if (!context_.answerer.answer_now(query, reply)) {
     WaitingPlace place(context_.waiting);
     if (place) {
       if (!home_) home_ = std::make_shared<DoqSession*>(this);
       ++under_way_;
       boost::asio::co_spawn(context_.io,
-                            answer_later(home_, context_.answerer, context_.drops,
-                                         std::move(place), query, stream.id),
+                            answer_later(home_, context_.answerer, context_.drops, std::move(place),
+                                         query, stream.id),
                             boost::asio::detached);
       return;
     }
@@ -213,9 +212,7 @@ void DoqSession::unwritable(Stream& stream) { abandon(of(stream)); }
 // ---- ends of streams
 
 /// §4.3.1: before its FIN, the query is abandoned with it; behind it, nothing has happened.
-void DoqSession::reset_by_peer(Stream& any) {
-  end(of(any), DoqError::request_cancelled);
-}
+void DoqSession::reset_by_peer(Stream& any) { end(of(any), DoqError::request_cancelled); }
 
 void DoqSession::stopped_by_peer(Stream& any) { end(of(any), DoqError::request_cancelled); }
 

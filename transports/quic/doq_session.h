@@ -93,10 +93,11 @@ class DoqSession final : public Codec, private TimerWheel::Entry {
   const std::uint16_t listener_;
   List<&DoqStream::of_session> streams_;  // owned
   List<&DoqStream::of_sending> sending_;
-  List<&DoqStream::of_patience> patience_;  // unfinished ones that the client holds up, oldest first
-  std::shared_ptr<DoqSession*> home_;       // made for the first answer that has to wait
-  std::size_t unsent_ = 0;                  // octets of answers that the client has not taken
-  std::uint32_t under_way_ = 0;             // answers waited for, of streams that are gone too
+  List<&DoqStream::of_patience>
+      patience_;                       // unfinished ones that the client holds up, oldest first
+  std::shared_ptr<DoqSession*> home_;  // made for the first answer that has to wait
+  std::size_t unsent_ = 0;             // octets of answers that the client has not taken
+  std::uint32_t under_way_ = 0;        // answers waited for, of streams that are gone too
 };
 
 }  // namespace transports::quic

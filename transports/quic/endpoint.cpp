@@ -1,5 +1,5 @@
-// A wake-up: datagrams to connections, then every connection that has something to say has its turn,
-// and all of it leaves in one go.
+// A wake-up: datagrams to connections, then every connection that has something to say has its
+// turn, and all of it leaves in one go.
 #include "transports/quic/endpoint.h"
 
 #include <boost/asio/post.hpp>
@@ -189,9 +189,9 @@ void Endpoint::add(const Datagram& datagram, const Connection::Arrival& arrival,
   const Connection::Terms terms{.streams = service_.limits(),
                                 .idle_timeout = context_.limits.idle_timeout,
                                 .handshake_timeout = context_.limits.handshake_timeout};
-  std::unique_ptr<Connection> made =
-      Connection::accept(*this, arrival, terms, context_.certificates->make_session(service_.alpn()),
-                         work_.process.secrets);
+  std::unique_ptr<Connection> made = Connection::accept(
+      *this, arrival, terms, context_.certificates->make_session(service_.alpn()),
+      work_.process.secrets);
   if (!made) return;
   Connection& connection = *made;
   sessions_.emplace(&connection, Session{std::move(made), std::move(place)});

@@ -1,6 +1,6 @@
-// A server's QUIC endpoint: one UDP socket and all connections of its worker that came by it. Routes
-// datagrams by connection id, accepts new connections, lets everything leave at the end of a wake-up.
-// RFC 9000 §5.2, §8.1, §10.3; RFC 9308. Owned by a listener.
+// A server's QUIC endpoint: one UDP socket and all connections of its worker that came by it.
+// Routes datagrams by connection id, accepts new connections, lets everything leave at the end of a
+// wake-up. RFC 9000 §5.2, §8.1, §10.3; RFC 9308. Owned by a listener.
 #pragma once
 
 #include <boost/asio/ip/udp.hpp>
@@ -78,11 +78,9 @@ class Endpoint final : private Connection::Host {
   template <ListHook Connection::* hook>
   using List = boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>,
                                       boost::intrusive::member_hook<Connection, ListHook, hook>>;
-  using Expiries =
-      boost::intrusive::multiset<Connection, boost::intrusive::constant_time_size<false>,
-                                 boost::intrusive::compare<ByExpiry>,
-                                 boost::intrusive::member_hook<Connection, SetHook,
-                                                               &Connection::of_expiry>>;
+  using Expiries = boost::intrusive::multiset<
+      Connection, boost::intrusive::constant_time_size<false>, boost::intrusive::compare<ByExpiry>,
+      boost::intrusive::member_hook<Connection, SetHook, &Connection::of_expiry>>;
 
   void wait();
   void on_readable();

@@ -1,4 +1,4 @@
-// ngtcp2 as the rest of this folder sees it: time and addresses in its types and ours. RFC 9000.
+// What the rest of this folder sees of ngtcp2: time and addresses in its types and ours. RFC 9000.
 #pragma once
 
 #include <netinet/in.h>

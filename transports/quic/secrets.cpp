@@ -55,10 +55,10 @@ Secrets::Verdict Secrets::check(const ngtcp2_pkt_hd& initial, const Path& path,
   if (initial.tokenlen == 0) return Verdict::none;
   switch (initial.token[0]) {
     case NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2:
-      return ngtcp2_crypto_verify_retry_token2(
-                 &original, initial.token, initial.tokenlen, tokens_.data(), tokens_.size(),
-                 initial.version, &path.remote.sa, path.remote_size, &initial.dcid,
-                 duration_of(retry_lifetime), stamp_now()) == 0
+      return ngtcp2_crypto_verify_retry_token2(&original, initial.token, initial.tokenlen,
+                                               tokens_.data(), tokens_.size(), initial.version,
+                                               &path.remote.sa, path.remote_size, &initial.dcid,
+                                               duration_of(retry_lifetime), stamp_now()) == 0
                  ? Verdict::retry
                  : Verdict::bad;
     case NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR:

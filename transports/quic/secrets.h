@@ -1,6 +1,6 @@
 // What proves a client's address without memory of it (Retry and NEW_TOKEN tokens), and what ends a
-// connection that nobody remembers (stateless reset tokens). RFC 9000 §8.1.2-8.1.4, §10.3.2. One set
-// for the process: any worker checks what another gave. Thread-safe.
+// connection that nobody remembers (stateless reset tokens). RFC 9000 §8.1.2-8.1.4, §10.3.2. One
+// set for the process: any worker checks what another gave. Thread-safe.
 #pragma once
 
 #include <array>

@@ -16,8 +16,8 @@ namespace {
 constexpr unsigned answers_per_second = 1000;
 // A reset that looks like any packet (RFC 9000 §10.3).
 constexpr std::size_t reset_size_most = 43;
-constexpr std::size_t reset_size_least = NGTCP2_MIN_STATELESS_RESET_RANDLEN +
-                                         NGTCP2_STATELESS_RESET_TOKENLEN;
+constexpr std::size_t reset_size_least =
+    NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN;
 
 }  // namespace
 
@@ -30,15 +30,14 @@ bool StatelessAnswers::may_answer() {
   return ++counted_ <= answers_per_second;
 }
 
-void StatelessAnswers::negotiate_version(const Datagram& datagram,
-                                         const ngtcp2_version_cid& header, int descriptor) {
+void StatelessAnswers::negotiate_version(const Datagram& datagram, const ngtcp2_version_cid& header,
+                                         int descriptor) {
   if (datagram.octets.size() < datagram_size || !may_answer()) return;
   std::array<std::uint8_t, 5> random{};
   RAND_bytes(random.data(), random.size());
   // A reserved one too, so that clients keep in practice (RFC 9000 §6.3).
-  const std::array<std::uint32_t, 2> versions{(base::load_u32(random.data()) & 0xF0F0F0F0U) |
-                                                  0x0A0A0A0AU,
-                                              NGTCP2_PROTO_VER_V1};
+  const std::array<std::uint32_t, 2> versions{
+      (base::load_u32(random.data()) & 0xF0F0F0F0U) | 0x0A0A0A0AU, NGTCP2_PROTO_VER_V1};
   const base::MutableBytes room = work_.datagrams.room(descriptor);
   const ngtcp2_ssize size = ngtcp2_pkt_write_version_negotiation(
       room.data(), datagram_size, random.back(), header.scid, header.scidlen, header.dcid,
@@ -79,9 +78,8 @@ void StatelessAnswers::reset(const Datagram& datagram, base::Bytes id, int descr
   std::array<std::uint8_t, reset_size_most> random{};
   RAND_bytes(random.data(), random.size());
   const base::MutableBytes room = work_.datagrams.room(descriptor);
-  const ngtcp2_ssize written =
-      ngtcp2_pkt_write_stateless_reset2(room.data(), size, &token, random.data(),
-                                        size - NGTCP2_STATELESS_RESET_TOKENLEN);
+  const ngtcp2_ssize written = ngtcp2_pkt_write_stateless_reset2(
+      room.data(), size, &token, random.data(), size - NGTCP2_STATELESS_RESET_TOKENLEN);
   if (written <= 0) return;
   Path path = datagram.path;
   work_.datagrams.queue(path.view(), 0, static_cast<std::size_t>(written),
@@ -93,9 +91,8 @@ void StatelessAnswers::refuse(const Datagram& datagram, const ngtcp2_pkt_hd& ini
                               std::uint64_t code, int descriptor) {
   if (!may_answer()) return;
   const base::MutableBytes room = work_.datagrams.room(descriptor);
-  const ngtcp2_ssize size =
-      ngtcp2_crypto_write_connection_close(room.data(), datagram_size, initial.version,
-                                           &initial.scid, &initial.dcid, code, nullptr, 0);
+  const ngtcp2_ssize size = ngtcp2_crypto_write_connection_close(
+      room.data(), datagram_size, initial.version, &initial.scid, &initial.dcid, code, nullptr, 0);
   if (size <= 0) return;
   Path path = datagram.path;
   work_.datagrams.queue(path.view(), 0, static_cast<std::size_t>(size),

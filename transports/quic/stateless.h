@@ -1,5 +1,5 @@
-// What an endpoint answers without remembering anybody: version negotiation, Retry, stateless reset,
-// refusal. RFC 9000 §6.1, §8.1.2, §10.3, §10.2; RFC 8999. Owned by its endpoint.
+// What an endpoint answers without remembering anybody: version negotiation, Retry, stateless
+// reset, refusal. RFC 9000 §6.1, §8.1.2, §10.3, §10.2; RFC 8999. Owned by its endpoint.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ class StatelessAnswers {
   explicit StatelessAnswers(Workspace& work) : work_(work) {}
 
   /// To a long header of a version that is not ours.
-  void negotiate_version(const Datagram& datagram, const ngtcp2_version_cid& header, int descriptor);
+  void negotiate_version(const Datagram& datagram, const ngtcp2_version_cid& header,
+                         int descriptor);
   /// To an Initial, for its address to be proved.
   void retry(const Datagram& datagram, const ngtcp2_pkt_hd& initial, int descriptor);
   /// To a short header of a connection that nobody knows.

@@ -26,11 +26,11 @@ struct Process {
 struct Counters {
   explicit Counters(base::MetricSheet& sheet);
 
-  base::Counter& received;         ///< datagrams
+  base::Counter& received;  ///< datagrams
   base::Counter& sent;
-  base::Counter& not_taken;        ///< by the kernel
-  base::Counter& handed_over;      ///< to another worker
-  base::Counter& unknown;          ///< of no connection, and no beginning of one
+  base::Counter& not_taken;    ///< by the kernel
+  base::Counter& handed_over;  ///< to another worker
+  base::Counter& unknown;      ///< of no connection, and no beginning of one
   base::Counter& version_answers;
   base::Counter& retries;
   base::Counter& resets;
