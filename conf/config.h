@@ -163,6 +163,16 @@ struct Doh {
   bool operator==(const Doh&) const = default;
 };
 
+/// `[quic]`
+struct Quic {
+  static constexpr Bounds<std::uint32_t> retry_above_bounds{100, 0, 100'000};
+
+  std::uint32_t retry_above =
+      retry_above_bounds.usual;  ///< handshakes under way on one worker and address
+
+  bool operator==(const Quic&) const = default;
+};
+
 /// `[admin]`: /metrics and /healthz.
 struct Admin {
   std::optional<base::Endpoint> listen;  ///< default 127.0.0.1:8953; off with ""
@@ -186,6 +196,7 @@ struct Config {
   std::vector<Upstream> upstreams;
   Tls tls;
   Doh doh;
+  Quic quic;
   std::vector<Certificate> certificates;
   Admin admin;
   Logging log;

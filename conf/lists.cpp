@@ -52,10 +52,11 @@ std::string print_list(const std::vector<T>& values, auto print) {
   return '[' + out + ']';
 }
 
-/// Which sockets two listeners would fight for: TCP and TLS share the ports of TCP.
+/// Which sockets two listeners would fight for: TCP and TLS share the ports of TCP, DoQ those of
+/// UDP.
 bool same_socket(const ListenAddress& one, const ListenAddress& other) {
   return one.endpoint.port != 0 && one.endpoint == other.endpoint &&
-         row_of(one.protocol).stream == row_of(other.protocol).stream;
+         row_of(one.protocol).socket == row_of(other.protocol).socket;
 }
 
 std::expected<base::Prefix, Refusal> read_prefix(const std::string& text) {
@@ -132,7 +133,7 @@ Kind<std::vector<ListenAddress>> listen_addresses() {
               [](const std::vector<ListenAddress>& values) {
                 return print_list(values, [](const ListenAddress& value) { return value.text; });
               },
-          .accepts = "udp://, tcp:// or tls://, an address, and a port if not the usual one"};
+          .accepts = "udp://, tcp://, tls:// or quic://, an address, and a port if not the usual one"};
 }
 
 Kind<std::optional<base::Endpoint>> endpoint_or_off() {

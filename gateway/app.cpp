@@ -98,19 +98,10 @@ App::App(const conf::Config& config, base::Log& log, Options options)
              epochs_),
       waiting_(snapshots_.share()->config.limits.queries_waiting),
       homes_(snapshots_.share()->workers),
-      shared_{log,
-              metrics_,
-              epochs_,
-              cache_,
-              snapshots_,
-              flights_,
-              cookies_,
-              certificates_.get(),
-              authorities_,
-              sessions_,
-              waiting_,
-              homes_,
-              options_.observer},
+      shared_{log,          metrics_,         epochs_,  cache_,
+              snapshots_,   flights_,         cookies_, certificates_.get(),
+              authorities_, sessions_,        waiting_, quic_,
+              homes_,       options_.observer},
       admin_(admin_options(snapshots_.share()->config), std::move(control_socket_), *this, log) {
   register_metrics();
   start_workers();
@@ -126,7 +117,7 @@ void App::start_workers() {
   // SO_REUSEPORT would let another gateway of this user share our ports without a word.
   for (const conf::ListenAddress& address : config.server.listen) transports::require_free(address);
   for (std::size_t i = 0; i < homes_.size(); ++i) {
-    workers_.push_back(std::make_unique<Worker>(shared_, config));
+    workers_.push_back(std::make_unique<Worker>(shared_, config, static_cast<std::uint8_t>(i)));
     homes_[i] = workers_.back()->port();
     if (i != 0) continue;
     // Port 0: the kernel chooses for the first worker, and the others share it.

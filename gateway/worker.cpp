@@ -1,6 +1,7 @@
 // A worker from its listeners' binding to its drained end.
 #include "gateway/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -29,9 +30,16 @@ transports::Awaitable<void> stop(transports::Listener& listener, base::TimePoint
   drained.reset();
 }
 
+bool speaks_quic(const conf::Config& config) {
+  return std::ranges::any_of(config.server.listen, [](const conf::ListenAddress& address) {
+    const conf::ProtocolRow& row = conf::row_of(address.protocol);
+    return row.encrypted && row.socket == conf::Socket::udp;
+  });
+}
+
 }  // namespace
 
-Worker::Worker(const SharedParts& shared, const conf::Config& config)
+Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8_t number)
     : shared_(shared),
       sheet_(shared.metrics.add_sheet()),
       epoch_(shared.epochs),
@@ -42,9 +50,13 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config)
                 counters_),
       limits_(config.limits),
       drops_(sheet_),
+      quic_(speaks_quic(config) ? std::make_unique<transports::quic::Workspace>(shared.quic, number,
+                                                                                config.quic, sheet_)
+                                : nullptr),
       listener_context_{context_,       pipeline_,       limits_, shared.certificates,
                         shared.waiting, shared.sessions, timers_, udp_batch_,
-                        streams_,       sheet_,          drops_,  shared.log},
+                        streams_,       sheet_,          drops_,  shared.log,
+                        quic_.get()},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
                         shared.authorities,      sheet_,  shared.log} {
   for (const conf::ListenAddress& address : config.server.listen) {
@@ -115,6 +127,7 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   auto upstreams = make_upstreams(snapshot);
   if (!upstreams) return std::unexpected{std::move(upstreams.error())};
   limits_ = snapshot.config.limits;
+  if (quic_) quic_->settings = snapshot.config.quic;
   if (auto old = home_.replace(std::move(*upstreams))) {
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
     boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);

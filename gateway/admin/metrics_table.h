@@ -34,6 +34,21 @@ inline constexpr MetricRow rows[] = {
     {{"sallyport_tls_handshakes_total", counter, "TLS handshakes with clients that ended."},
      "transport, version, group, resumed, result"},
 
+    // QUIC with clients.
+    {{"sallyport_quic_datagrams_total", counter,
+      "Datagrams of QUIC listeners: received, sent, not_taken by the kernel, handed_over to "
+      "another "
+      "worker, unknown."},
+     "what"},
+    {{"sallyport_quic_stateless_answers_total", counter,
+      "Version negotiation, retry, reset and refusal packets sent."},
+     "kind"},
+    {{"sallyport_quic_connections_ended_total", counter, "QUIC connections of clients that ended."},
+     "reason"},
+    {{"sallyport_quic_migrations_total", counter,
+      "New addresses of QUIC clients that were validated."},
+     ""},
+
     // The cache.
     {{"sallyport_cache_entries", gauge, "Answers in the cache."}, ""},
     {{"sallyport_cache_octets", gauge, "Memory of the cache, what waits to be reclaimed included."},

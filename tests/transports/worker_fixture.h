@@ -22,6 +22,7 @@
 #include "transports/answerer.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
+#include "transports/quic/workspace.h"
 #include "transports/session_registry.h"
 #include "transports/stream_session.h"
 #include "transports/timer_wheel.h"
@@ -110,6 +111,8 @@ class Worker {
   base::Log log{{.level = base::LogLevel::off}};
   base::MetricSheet& sheet;
   DropCounters drop_counters{sheet};
+  quic::Process process;
+  std::unique_ptr<quic::Workspace> quic_work;
   ListenerContext context;
   std::vector<std::unique_ptr<Listener>> listeners;
 

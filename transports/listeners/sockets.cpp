@@ -130,7 +130,7 @@ base::Endpoint local_endpoint_of(int descriptor) {
 }
 
 void require_free(const conf::ListenAddress& address) {
-  const bool stream = conf::row_of(address.protocol).stream;
+  const bool stream = conf::row_of(address.protocol).socket == conf::Socket::tcp;
   const Descriptor socket = open(address, stream ? SOCK_STREAM : SOCK_DGRAM);
   if (stream && !set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) fail(address);
   bind_to(socket, address);
