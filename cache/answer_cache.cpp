@@ -103,6 +103,11 @@ Key AnswerCache::key_of(const dns::Question& question, bool dnssec_ok,
   return make_key(impl_->seed, question, dnssec_ok, checking_disabled);
 }
 
+void AnswerCache::fetch_ahead(std::span<const std::uint64_t> hashes) const {
+  for (const std::uint64_t hash : hashes) __builtin_prefetch(&impl_->index.first(hash));
+  for (const std::uint64_t hash : hashes) Index::fetch_entry(impl_->index.first(hash), hash);
+}
+
 Found AnswerCache::find(const Key& key, base::Seconds32 now) const {
   Found found;
   Entry* const exact = impl_->search({key, key.hash, Scope::question});

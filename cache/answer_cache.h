@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -73,6 +74,10 @@ class AnswerCache {
   /// The key refers to the question's name.
   [[nodiscard]] Key key_of(const dns::Question& question, bool dnssec_ok,
                            bool checking_disabled) const;
+
+  /// Fetches from memory what look-ups of these hashes of keys will read first, all at the same
+  /// time: one by one they would wait for it each. Inside a batch; a hint.
+  void fetch_ahead(std::span<const std::uint64_t> hashes) const;
 
   /// The exact question, or an NXDOMAIN for its name: the fresh one, or of two stale ones the
   /// later; and a failure that is remembered for the question. Inside a batch of the calling

@@ -68,6 +68,15 @@ void Pipeline::end_batch() {
   }
 }
 
+void Pipeline::expect(std::span<const Query> queries) {
+  std::array<std::uint64_t, 32> hashes;  // of a listener's batch at most
+  std::size_t count = 0;
+  for (const Query& query : queries.first(std::min(queries.size(), hashes.size()))) {
+    if (query.verdict == dns::Verdict::accept) hashes[count++] = key_of(query).hash;
+  }
+  parts_.cache.fetch_ahead(std::span{hashes}.first(count));
+}
+
 bool Pipeline::answer_now(const Query& query, Reply& reply) {
   counters_.query(query);
   return judge(query, reply) || find(query, reply);

@@ -45,6 +45,7 @@ class Pipeline final : public transports::Answerer {
 
   base::TimePoint begin_batch() override;
   void end_batch() override;
+  void expect(std::span<const transports::Query> queries) override;
   bool answer_now(const transports::Query& query, transports::Reply& reply) override;
   transports::Awaitable<transports::Answer> answer(transports::Query query) override;
 

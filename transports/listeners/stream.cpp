@@ -35,7 +35,7 @@ StreamListener::StreamListener(const conf::ListenAddress& address, std::uint16_t
       acceptor_(context.io.get_executor(),
                 address.endpoint.address.is_v4() ? boost::asio::ip::tcp::v4()
                                                  : boost::asio::ip::tcp::v6(),
-                open_tcp_socket(address)),
+                open_tcp_socket(address).release()),
       local_endpoint_(local_endpoint_of(acceptor_.native_handle())),
       drained_(context.io.get_executor()) {}
 
