@@ -101,6 +101,9 @@ struct Cache {
   static constexpr Bounds<seconds> failure_ttl_bounds{5s, 1s, 5min};  // RFC 9520 §3.2
   static constexpr Bounds<seconds> stale_bounds{24h, 0s,
                                                 168h};  // RFC 8767 §5 advises one to three days
+  static constexpr Bounds<milliseconds> stale_after_bounds{50ms, 0ms, 30s};
+  static constexpr Bounds<std::uint32_t> prefetch_bounds{64, 0, 10'000};
+  static constexpr Bounds<std::uint32_t> negative_share_bounds{25, 1, 100};
 
   std::uint64_t size = size_bounds.usual;  ///< octets, all memory of the cache
   seconds min_ttl = min_ttl_bounds.usual;
@@ -109,6 +112,11 @@ struct Cache {
   seconds failure_ttl = failure_ttl_bounds.usual;
   seconds stale =
       stale_bounds.usual;  ///< how long after expiry an answer may serve when upstreams fail; 0 off
+  milliseconds stale_after =
+      stale_after_bounds.usual;  ///< how long a client waits for a fresh one before a stale one
+  std::uint32_t prefetch = prefetch_bounds.usual;  ///< refreshes under way ahead of expiry; 0 off
+  std::uint32_t negative_share =
+      negative_share_bounds.usual;  ///< percent of `size`, for what says that there is nothing
 
   bool operator==(const Cache&) const = default;
 };

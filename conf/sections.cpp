@@ -199,8 +199,24 @@ Table<Cache> cache() {
               row("failure_ttl", &Cache::failure_ttl, whole_seconds(Cache::failure_ttl_bounds),
                   at_reload, "How long a failed question is not asked again (RFC 9520)."),
               row("stale", &Cache::stale, whole_seconds(Cache::stale_bounds), at_reload,
-                  "How long after its end an answer may still serve when all upstreams fail (RFC "
-                  "8767); 0s is never."),
+                  "How long after its end an answer may still serve when upstreams fail or are "
+                  "slow "
+                  "(RFC 8767); 0s is never. For names whose answers change often it is less: each "
+                  "change among the last eight refreshes halves it."),
+              row("stale_after", &Cache::stale_after, duration(Cache::stale_after_bounds),
+                  at_reload,
+                  "How long a client waits for a fresh answer when there is a stale one; then it "
+                  "gets that, and the fresh one is kept when it comes. 0ms is at once; a time "
+                  "above "
+                  "`query_timeout` is only when upstreams fail."),
+              row("prefetch", &Cache::prefetch, count(Cache::prefetch_bounds), at_reload,
+                  "Answers that are asked for again and again are refreshed in the last tenth of "
+                  "their time, so that nobody waits for them; so many at a time. 0 is never."),
+              row("negative_share", &Cache::negative_share, count(Cache::negative_share_bounds),
+                  at_restart,
+                  "Percent of `size` that names which do not exist, and failures, may take: a "
+                  "flood "
+                  "of random names does not drive out the answers that people use."),
           },
       .check = [](const Node& table, const Cache& values, Reading& reading) {
         if (values.min_ttl <= values.max_ttl) return;
