@@ -5,6 +5,7 @@
 #include <format>
 
 #include "conf/rows.h"
+#include "conf/sections_proxy.h"
 #include "conf/spelling.h"
 #include "conf/urls.h"
 
@@ -330,6 +331,7 @@ const std::vector<Section>& sections() {
       single(&Config::cache, cache()),
       single(&Config::limits, limits()),
       single(&Config::tls, tls()),
+      single(&Config::proxy, proxy()),
       single(&Config::admin, admin()),
       single(&Config::log, logging())};
   return all;

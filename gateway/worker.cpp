@@ -41,10 +41,11 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config)
                  shared.homes, mailbox_, shared.observer},
                 counters_),
       limits_(config.limits),
+      proxy_(config.proxy),
       drops_(sheet_),
-      listener_context_{context_,       pipeline_,       limits_, shared.certificates,
-                        shared.waiting, shared.sessions, timers_, udp_batch_,
-                        streams_,       sheet_,          drops_,  shared.log},
+      listener_context_{context_,       pipeline_,       limits_,   proxy_,     shared.certificates,
+                        shared.waiting, shared.sessions, timers_,   udp_batch_, streams_,
+                        sheet_,         drops_,          shared.log},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
                         shared.authorities,      sheet_,  shared.log} {
   for (const conf::ListenAddress& address : config.server.listen) {
@@ -115,6 +116,7 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   auto upstreams = make_upstreams(snapshot);
   if (!upstreams) return std::unexpected{std::move(upstreams.error())};
   limits_ = snapshot.config.limits;
+  proxy_ = snapshot.config.proxy;
   if (auto old = home_.replace(std::move(*upstreams))) {
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
     boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);

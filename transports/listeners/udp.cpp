@@ -11,6 +11,7 @@
 
 #include "dns/fit.h"
 #include "transports/listeners/sockets.h"
+#include "transports/proxy_header.h"
 
 namespace transports {
 
@@ -71,11 +72,13 @@ void UdpListener::on_readable() {
 
 void UdpListener::serve(std::size_t slot, base::TimePoint now) {
   UdpBatch& batch = context_.udp_batch;
-  query_.verdict = dns::parse_request(batch.packet(slot), query_.request);
-  if (query_.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
-  if (batch.is_cut(slot)) query_.verdict = dns::Verdict::format_error;
   query_.client = batch.client(slot);
   if (query_.client.port == 0) return context_.drops.no_reply_port.add();
+  const std::optional<base::Bytes> message = message_of(slot, query_.client);
+  if (!message) return context_.drops.proxy_header.add();
+  query_.verdict = dns::parse_request(*message, query_.request);
+  if (query_.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
+  if (batch.is_cut(slot)) query_.verdict = dns::Verdict::format_error;
   query_.protocol = conf::Protocol::udp;
   query_.listener = index_;
   query_.size_limit = UdpBatch::packet_size_max;
@@ -98,12 +101,26 @@ void UdpListener::serve(std::size_t slot, base::TimePoint now) {
   if (reply.size != 0) batch.reply(slot, reply.size);
 }
 
+/// A balancer's datagram begins with a PROXY header that names the client; nothing when it does
+/// not.
+std::optional<base::Bytes> UdpListener::message_of(std::size_t slot, base::Endpoint& client) {
+  const base::Bytes packet = context_.udp_batch.packet(slot);
+  if (!context_.proxy.is_balanced(conf::Protocol::udp, client.address)) return packet;
+  ProxyHeader header;
+  const std::size_t size = header.take(packet);
+  if (header.state() != ProxyHeader::State::complete) return std::nullopt;
+  client = header.client().value_or(client);
+  return packet.subspan(size);
+}
+
 void UdpListener::send_batch() {
   UdpBatch& batch = context_.udp_batch;
   batch.send(socket_.native_handle(),
              [this, &batch](std::size_t slot, int error, bool again) -> std::size_t {
                if (error == EMSGSIZE && !again) {
-                 dns::parse_request(batch.packet(slot), query_.request);
+                 base::Endpoint client = batch.client(slot);
+                 const base::Bytes message = message_of(slot, client).value_or(base::Bytes{});
+                 dns::parse_request(message, query_.request);
                  return write_truncated(query_.request, batch.reply_memory(slot));
                }
                context_.drops.send_refused.add();

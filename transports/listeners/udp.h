@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "transports/listener.h"
@@ -41,6 +42,7 @@ class UdpListener final : public Listener {
   void wait();
   void on_readable();
   void serve(std::size_t slot, base::TimePoint now);
+  std::optional<base::Bytes> message_of(std::size_t slot, base::Endpoint& client);
   void send_batch();
   static Awaitable<void> answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer,
                                       WaitingPlace place, Query query, ReturnPath path);
