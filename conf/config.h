@@ -181,6 +181,17 @@ struct Quic {
   bool operator==(const Quic&) const = default;
 };
 
+/// `[proxy]`: who stands between clients and us, and may say who they are.
+struct Proxy {
+  std::vector<base::Prefix> balancers;  ///< begin what they send with a PROXY header, always
+  std::vector<Protocol> balanced{Protocol::tcp, Protocol::dot};  ///< on listeners of these
+
+  /// Must what comes from there begin with a PROXY header?
+  [[nodiscard]] bool is_balanced(Protocol protocol, const base::Address& from) const;
+
+  bool operator==(const Proxy&) const = default;
+};
+
 /// `[admin]`: /metrics and /healthz.
 struct Admin {
   std::optional<base::Endpoint> listen;  ///< default 127.0.0.1:8953; off with ""
@@ -205,6 +216,7 @@ struct Config {
   Tls tls;
   Doh doh;
   Quic quic;
+  Proxy proxy;
   std::vector<Certificate> certificates;
   Admin admin;
   Logging log;

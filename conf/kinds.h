@@ -46,6 +46,9 @@ Kind<std::string> directory();
 Kind<std::vector<ListenAddress>> listen_addresses();
 Kind<std::optional<base::Endpoint>> endpoint_or_off();
 Kind<std::vector<base::Prefix>> prefixes();
+Kind<std::vector<base::Prefix>> prefixes_or_none();
+/// Transports by their schemes: "tls".
+Kind<std::vector<Protocol>> schemes();
 Kind<std::vector<dns::Name>> names();
 Kind<std::vector<std::string>> pins();
 

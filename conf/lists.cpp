@@ -76,6 +76,35 @@ std::expected<base::Prefix, Refusal> read_prefix(const std::string& text) {
               "write it like `\"192.168.0.0/16\"`, `\"fd00::/8\"`, or one address"});
 }
 
+Kind<std::vector<base::Prefix>> prefixes_of(bool may_be_empty, std::string accepts) {
+  return {
+      .read =
+          [may_be_empty](const Node& node, Reading& reading) {
+            return read_list<base::Prefix>(node, "\"192.168.0.0/16\"", may_be_empty, reading,
+                                           [&](const Node& item, const std::string& text) {
+                                             return or_complain(read_prefix(text), item, reading);
+                                           });
+          },
+      .print =
+          [](const std::vector<base::Prefix>& values) {
+            return print_list(values, [](const base::Prefix& value) { return value.to_text(); });
+          },
+      .accepts = std::move(accepts)};
+}
+
+std::string all_schemes() {
+  std::string out;
+  for (const ProtocolRow& row : protocols)
+    out += std::format("{}{}", out.empty() ? "" : ", ", row.scheme);
+  return out;
+}
+
+std::expected<Protocol, Refusal> read_scheme(std::string_view text) {
+  if (const auto protocol = protocol_from_scheme(text)) return *protocol;
+  return std::unexpected(Refusal{std::format("`{}` is no transport of ours", text),
+                                 std::format("there are {}", all_schemes())});
+}
+
 constexpr std::string_view base64_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -150,19 +179,26 @@ Kind<std::optional<base::Endpoint>> endpoint_or_off() {
 }
 
 Kind<std::vector<base::Prefix>> prefixes() {
-  return {
-      .read =
-          [](const Node& node, Reading& reading) {
-            return read_list<base::Prefix>(node, "\"192.168.0.0/16\"", false, reading,
+  return prefixes_of(false, "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\"");
+}
+
+Kind<std::vector<base::Prefix>> prefixes_or_none() {
+  return prefixes_of(true, "addresses and ranges of addresses");
+}
+
+Kind<std::vector<Protocol>> schemes() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<Protocol>(node, "\"tls\"", false, reading,
                                            [&](const Node& item, const std::string& text) {
-                                             return or_complain(read_prefix(text), item, reading);
+                                             return or_complain(read_scheme(text), item, reading);
                                            });
-          },
-      .print =
-          [](const std::vector<base::Prefix>& values) {
-            return print_list(values, [](const base::Prefix& value) { return value.to_text(); });
-          },
-      .accepts = "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\""};
+              },
+          .print =
+              [](const std::vector<Protocol>& values) {
+                return print_list(values, [](Protocol value) { return row_of(value).scheme; });
+              },
+          .accepts = all_schemes()};
 }
 
 Kind<std::vector<dns::Name>> names() {

@@ -5,6 +5,7 @@
 #include <format>
 
 #include "conf/rows.h"
+#include "conf/sections_proxy.h"
 #include "conf/sections_quic.h"
 #include "conf/spelling.h"
 #include "conf/urls.h"
@@ -349,6 +350,7 @@ const std::vector<Section>& sections() {
       single(&Config::limits, limits()),
       single(&Config::tls, tls()),
       quic_section(),
+      single(&Config::proxy, proxy()),
       single(&Config::admin, admin()),
       single(&Config::log, logging())};
   return all;

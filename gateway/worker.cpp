@@ -49,14 +49,15 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8
                  shared.homes, mailbox_, shared.observer},
                 counters_),
       limits_(config.limits),
+      proxy_(config.proxy),
       drops_(sheet_),
       quic_(speaks_quic(config) ? std::make_unique<transports::quic::Workspace>(shared.quic, number,
                                                                                 config.quic, sheet_)
                                 : nullptr),
-      listener_context_{context_,       pipeline_,       limits_, shared.certificates,
-                        shared.waiting, shared.sessions, timers_, udp_batch_,
-                        streams_,       sheet_,          drops_,  shared.log,
-                        quic_.get()},
+      listener_context_{
+          context_,       pipeline_,       limits_,    proxy_,     shared.certificates,
+          shared.waiting, shared.sessions, timers_,    udp_batch_, streams_,
+          sheet_,         drops_,          shared.log, quic_.get()},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
                         shared.authorities,      sheet_,  shared.log} {
   for (const conf::ListenAddress& address : config.server.listen) {
@@ -128,6 +129,7 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   if (!upstreams) return std::unexpected{std::move(upstreams.error())};
   limits_ = snapshot.config.limits;
   if (quic_) quic_->settings = snapshot.config.quic;
+  proxy_ = snapshot.config.proxy;
   if (auto old = home_.replace(std::move(*upstreams))) {
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
     boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);

@@ -97,6 +97,7 @@ class Worker {
   PipelineCounters counters_;
   Pipeline pipeline_;
   conf::Limits limits_;  // of the newest configuration
+  conf::Proxy proxy_;    // likewise
   transports::TimerWheel timers_{context_};
   transports::UdpBatch udp_batch_;
   transports::StreamWorkspace streams_;

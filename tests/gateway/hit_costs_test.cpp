@@ -88,6 +88,7 @@ class UdpHitTest : public PipelineTest {
   }
 
   conf::Limits limits;
+  conf::Proxy proxy;
   transports::WaitingBudget waiting{100};
   transports::SessionRegistry sessions;
   transports::TimerWheel timers{context};
@@ -96,9 +97,9 @@ class UdpHitTest : public PipelineTest {
       std::make_unique<transports::StreamWorkspace>();
   base::MetricSheet& sheet = metrics.add_sheet();
   transports::DropCounters drops{sheet};
-  transports::ListenerContext listener_context{context,  pipeline, limits, nullptr,
-                                               waiting,  sessions, timers, udp_batch,
-                                               *streams, sheet,    drops,  log};
+  transports::ListenerContext listener_context{context, pipeline, limits, proxy,     nullptr,
+                                               waiting, sessions, timers, udp_batch, *streams,
+                                               sheet,   drops,    log};
   std::unique_ptr<transports::Listener> listener;
   int client = -1;
   std::vector<std::uint8_t> packet = packet_for(question_of("www.example."));

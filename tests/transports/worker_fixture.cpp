@@ -132,6 +132,7 @@ Worker::Worker(conf::Limits worker_limits, const certs::Store* certificates)
       context{.io = io,
               .answerer = answerer,
               .limits = limits,
+              .proxy = proxy,
               .certificates = certificates,
               .waiting = waiting,
               .sessions = sessions,

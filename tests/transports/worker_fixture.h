@@ -103,6 +103,7 @@ class Worker {
       waiting;  // before the loop: queries that still wait when it ends give their places back
   boost::asio::io_context io{1};
   conf::Limits limits;  ///< before the first listen(), or on the worker
+  conf::Proxy proxy;    ///< likewise
   FakeAnswerer answerer{io};
   SessionRegistry sessions;
   TimerWheel timers{io};

@@ -34,6 +34,7 @@ struct ListenerContext {
   boost::asio::io_context& io;       ///< the worker's
   Answerer& answerer;                ///< the worker's
   const conf::Limits& limits;        ///< the worker's; read anew for each query, may change between
+  const conf::Proxy& proxy;          ///< likewise
   const certs::Store* certificates;  ///< null where nothing is encrypted
   WaitingBudget& waiting;
   SessionRegistry& sessions;

@@ -11,6 +11,7 @@
 
 #include "dns/fit.h"
 #include "transports/listeners/sockets.h"
+#include "transports/proxy_header.h"
 
 namespace transports {
 
@@ -80,13 +81,13 @@ void UdpListener::serve_waiting(int descriptor) {
 void UdpListener::read(std::size_t slot, base::TimePoint now) {
   UdpBatch& batch = context_.udp_batch;
   Query& query = batch.query(slot);
-  query.verdict = dns::parse_request(batch.packet(slot), query.request);
-  if (query.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
+  query.verdict = dns::Verdict::drop;
   query.client = batch.client(slot);
-  if (query.client.port == 0) {
-    query.verdict = dns::Verdict::drop;
-    return context_.drops.no_reply_port.add();
-  }
+  if (query.client.port == 0) return context_.drops.no_reply_port.add();
+  const std::optional<base::Bytes> message = message_of(slot, query.client);
+  if (!message) return context_.drops.proxy_header.add();
+  query.verdict = dns::parse_request(*message, query.request);
+  if (query.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
   if (batch.is_cut(slot)) query.verdict = dns::Verdict::format_error;
   query.protocol = conf::Protocol::udp;
   query.listener = index_;
@@ -113,6 +114,18 @@ void UdpListener::serve(std::size_t slot) {
     context_.answerer.answer_overload(query, reply);
   }
   if (reply.size != 0) batch.reply(slot, reply.size);
+}
+
+/// A balancer's datagram begins with a PROXY header that names the client; nothing when it does
+/// not.
+std::optional<base::Bytes> UdpListener::message_of(std::size_t slot, base::Endpoint& client) {
+  const base::Bytes packet = context_.udp_batch.packet(slot);
+  if (!context_.proxy.is_balanced(conf::Protocol::udp, client.address)) return packet;
+  ProxyHeader header;
+  const std::size_t size = header.take(packet);
+  if (header.state() != ProxyHeader::State::complete) return std::nullopt;
+  client = header.client().value_or(client);
+  return packet.subspan(size);
 }
 
 void UdpListener::send_batch() {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "transports/descriptor.h"
@@ -43,6 +44,7 @@ class UdpListener final : public Listener {
   void serve_waiting(int descriptor);
   void read(std::size_t slot, base::TimePoint now);
   void serve(std::size_t slot);
+  std::optional<base::Bytes> message_of(std::size_t slot, base::Endpoint& client);
   void send_batch();
   static Awaitable<void> answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer,
                                       WaitingPlace place, Query query, ReturnPath path);
