@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -31,6 +32,14 @@ struct Bounds {
 
 inline constexpr std::uint64_t kibibyte = 1024;
 inline constexpr std::uint64_t mebibyte = 1024 * kibibyte;
+
+/// Where in the file a table begins, for people who ask why; 0 for what nobody wrote. No difference
+/// between two configurations.
+struct Line {
+  std::size_t number = 0;
+
+  bool operator==(const Line& /*other*/) const { return true; }
+};
 
 /// "udp://127.0.0.1:53", "tls://[2001:db8::1]". A listener's address.
 struct ListenAddress {
@@ -121,12 +130,16 @@ struct Cache {
   bool operator==(const Cache&) const = default;
 };
 
-/// `[[upstream]]`, tried in order.
+/// The set of upstreams that name none, and of the names that no route leads elsewhere.
+inline constexpr std::string_view default_set = "default";
+
+/// `[[upstream]]`
 struct Upstream {
   static constexpr Bounds<milliseconds> timeout_bounds{1500ms, 50ms, 10s};
   static constexpr Bounds<std::uint32_t> links_bounds{2, 1, 64};
   static constexpr Bounds<std::uint32_t> queries_per_link_bounds{100, 1, 65'000};
   static constexpr Bounds<milliseconds> idle_timeout_bounds{20s, 100ms, 10min};
+  static constexpr Bounds<std::uint32_t> weight_bounds{1, 1, 1000};
 
   std::string url;                    ///< as the operator wrote it: "tls://9.9.9.9#dns.quad9.net"
   Protocol protocol = Protocol::udp;  ///< udp falls back to TCP on truncation
@@ -141,8 +154,47 @@ struct Upstream {
   std::uint32_t queries_per_link = queries_per_link_bounds.usual;
   milliseconds idle_timeout = idle_timeout_bounds.usual;
   bool case_randomisation = true;  ///< 0x20, over UDP only
+  std::string set{default_set};
+  std::uint32_t weight = weight_bounds.usual;  ///< its share of the set's queries, or its lead
+  Line line;
 
   bool operator==(const Upstream&) const = default;
+};
+
+/// In which order the upstreams of a set are asked.
+enum class Strategy : std::uint8_t {
+  failover,  ///< as in the file; the next when one is slow or silent
+  fastest,   ///< by measured time, with some exploration
+  hash,      ///< by name: each name has its upstream, whose cache then knows it
+  random,    ///< spread, so that none sees all
+  race2      ///< the two fastest at once
+};
+
+/// `[[set]]`: upstreams that are asked for the same names.
+struct Set {
+  static constexpr std::size_t upstreams_most = 32;
+  static constexpr Bounds<std::uint32_t> hedge_bounds{5, 0, 100};
+  static constexpr Bounds<seconds> probe_every_bounds{0s, 0s, 1h};
+
+  std::string name;
+  /// Usual is the operator's order: who sees the queries is no question of milliseconds, and
+  /// hedging already takes the slow moments away.
+  Strategy strategy = Strategy::failover;
+  std::uint32_t hedge = hedge_bounds.usual;  ///< second tries, in per cent of the set's queries
+  dns::Name probe_name;                      ///< the root
+  seconds probe_every = probe_every_bounds.usual;  ///< 0: only who is not well is probed
+  Line line;
+
+  bool operator==(const Set&) const = default;
+};
+
+/// `[[route]]`: names that a set of their own is asked for.
+struct Route {
+  std::vector<dns::Name> names;  ///< with all that is below them
+  std::string set;
+  Line line;
+
+  bool operator==(const Route&) const = default;
 };
 
 /// `[[certificate]]`: the operator's own; the name is read from the certificate itself.
@@ -213,6 +265,8 @@ struct Config {
   Limits limits;
   Cache cache;
   std::vector<Upstream> upstreams;
+  std::vector<Set> sets;  ///< those that the file has something to say of
+  std::vector<Route> routes;
   Tls tls;
   Doh doh;
   Quic quic;

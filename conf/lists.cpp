@@ -201,18 +201,34 @@ Kind<std::vector<Protocol>> schemes() {
           .accepts = all_schemes()};
 }
 
+namespace {
+
+std::optional<dns::Name> read_name(const Node& node, const std::string& text, Reading& reading) {
+  const auto name = dns::Name::from_text(text);
+  if (!name)
+    reading.complain(node.place, std::format("`{}` is not a domain name", text),
+                     "labels of at most 63 octets between dots, 253 in all");
+  return name;
+}
+
+}  // namespace
+
+Kind<dns::Name> domain_name() {
+  return {.read = [](const Node& node, Reading& reading) -> std::optional<dns::Name> {
+            const auto text = read_text(node, "\"example.org.\"", reading);
+            return text ? read_name(node, *text, reading) : std::nullopt;
+          },
+          .print = [](const dns::Name& value) { return toml_string(value.to_text()); },
+          .accepts = "a domain name"};
+}
+
 Kind<std::vector<dns::Name>> names() {
   return {.read =
               [](const Node& node, Reading& reading) {
-                return read_list<dns::Name>(
-                    node, "\"test.\"", true, reading,
-                    [&](const Node& item, const std::string& text) {
-                      const auto name = dns::Name::from_text(text);
-                      if (!name)
-                        reading.complain(item.place, std::format("`{}` is not a domain name", text),
-                                         "labels of at most 63 octets between dots, 253 in all");
-                      return name;
-                    });
+                return read_list<dns::Name>(node, "\"test.\"", true, reading,
+                                            [&](const Node& item, const std::string& text) {
+                                              return read_name(item, text, reading);
+                                            });
               },
           .print =
               [](const std::vector<dns::Name>& values) {

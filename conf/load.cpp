@@ -17,6 +17,7 @@
 #include "conf/document.h"
 #include "conf/reading.h"
 #include "conf/sections.h"
+#include "conf/sections_routing.h"
 #include "conf/urls.h"
 
 namespace conf {
@@ -165,6 +166,7 @@ std::expected<Config, Complaints> load_text(std::string_view text, const std::st
     config.server.state_directory = usual_state_directory();
   check_upstreams_against_listeners(*root, config, reading);
   check_admin_against_listeners(*root, config, reading);
+  check_routing(*root, config, reading);
   if (reading.ok()) return config;
   return std::unexpected(std::move(reading).take());
 }

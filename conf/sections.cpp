@@ -7,6 +7,7 @@
 #include "conf/rows.h"
 #include "conf/sections_proxy.h"
 #include "conf/sections_quic.h"
+#include "conf/sections_routing.h"
 #include "conf/spelling.h"
 #include "conf/urls.h"
 
@@ -119,15 +120,16 @@ Table<Upstream> upstream() {
   return {
       .name = "upstream",
       .help =
-          "The resolvers that are asked, in this order; the next one when one fails. Usual are "
-          "Quad9 and Cloudflare over TLS, each by address and verified name. To name your own, "
-          "write one [[upstream]] for each; then only yours are asked.",
+          "The resolvers that are asked, in this order unless their [[set]] says otherwise; the "
+          "next one when one is slow or fails. Usual are Quad9 and Cloudflare over TLS, each by "
+          "address and verified name. To name your own, write one [[upstream]] for each; then "
+          "only yours are asked.",
       .rows =
           {
               url_row(),
               row("timeout", &Upstream::timeout, duration(Upstream::timeout_bounds), at_reload,
-                  "How long one try may take before the next upstream is tried; `query_timeout` "
-                  "stands above it."),
+                  "How long one try may take at most; another upstream is tried much sooner, when "
+                  "this one is slower than it usually is. `query_timeout` stands above it."),
               row("links", &Upstream::links, count(Upstream::links_bounds), at_reload,
                   "The most TCP or TLS connections to this upstream at a time."),
               row("queries_per_link", &Upstream::queries_per_link,
@@ -147,6 +149,12 @@ Table<Upstream> upstream() {
               row("case_randomisation", &Upstream::case_randomisation, flag(), at_reload,
                   "Over UDP, ask in random letter case and expect the same back: forged answers "
                   "must guess it, too. Switch it off for a server that does not keep the case."),
+              row("set", &Upstream::set, set_name(), at_reload,
+                  "The set that it belongs to; a [[route]] leads names to another than the usual "
+                  "one."),
+              row("weight", &Upstream::weight, count(Upstream::weight_bounds), at_reload,
+                  "What it counts beside the others of its set: its share where the strategy "
+                  "spreads queries, its lead where the fastest is asked."),
           },
       .check = check_upstream};
 }
@@ -345,6 +353,8 @@ const std::vector<Section>& sections() {
   static const std::vector<Section> all{
       single(&Config::server, server()),
       several<Upstream>(&Config::upstreams, upstream(), check_upstreams),
+      sets_section(),
+      routes_section(),
       several<Certificate>(&Config::certificates, certificate(), {}),
       single(&Config::cache, cache()),
       single(&Config::limits, limits()),

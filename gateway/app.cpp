@@ -166,8 +166,11 @@ std::string App::scrape() { return metrics_.scrape(); }
 admin::Health App::healthy() {
   if (stopping_) return {false, {"draining"}};
   admin::Health health;
-  const std::vector<UpstreamSet::State> states = workers_.front()->upstream_states().get();
-  if (!states.empty() && std::ranges::none_of(states, &UpstreamSet::State::well)) {
+  const auto states = workers_.front()->upstream_states().get();
+  const auto rests = [](const upstreams::UpstreamSet::State& state) {
+    return state.standing == upstreams::Standing::resting;
+  };
+  if (!states.empty() && std::ranges::all_of(states, rests)) {
     health = {false, {"no upstream answers: " + states.front().last_error}};
   }
   return health;
@@ -254,12 +257,12 @@ admin::Status App::status() {
   for (const conf::ProtocolRow& row : conf::protocols)
     status.sessions += sessions_.open(row.protocol);
   if (stopping_) return status;  // the workers may have ended
-  for (const UpstreamSet::State& state : workers_.front()->upstream_states().get()) {
+  for (const upstreams::UpstreamSet::State& state : workers_.front()->upstream_states().get()) {
     const base::Labels labels{{"upstream", state.name}};
     const std::uint64_t opened =
         total("sallyport_upstream_connections_total", {{"upstream", state.name}, {"result", "ok"}});
     const std::uint64_t closed = total("sallyport_upstream_disconnections_total", labels);
-    status.upstreams.push_back({state.name, state.well,
+    status.upstreams.push_back({state.name, state.standing != upstreams::Standing::resting,
                                 total("sallyport_upstream_queries_total", labels),
                                 total("sallyport_upstream_errors_total", labels),
                                 opened - std::min(opened, closed), state.last_error});

@@ -76,14 +76,15 @@ class Worker {
   /// New upstreams for this worker's home (when it is one), and new limits for its listeners. From
   /// any thread. An upstream that cannot be made is a sentence, and nothing has changed.
   std::future<Configured> configure(std::shared_ptr<const Snapshot> snapshot);
-  std::future<std::vector<UpstreamSet::State>> upstream_states();
+  std::future<std::vector<upstreams::UpstreamSet::State>> upstream_states();
 
   [[nodiscard]] HomePort port() { return {&home_, &mailbox_}; }
   [[nodiscard]] std::vector<base::Endpoint> local_endpoints() const;
 
  private:
   Configured take(const Snapshot& snapshot);
-  std::expected<std::shared_ptr<UpstreamSet>, std::string> make_upstreams(const Snapshot& snapshot);
+  std::expected<std::shared_ptr<upstreams::Sets>, std::string> make_upstreams(
+      const Snapshot& snapshot);
   void stop_listeners(base::TimePoint drain_until, std::promise<void> done);
   transports::Awaitable<void> end(base::TimePoint drain_until);
 
