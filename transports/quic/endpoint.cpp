@@ -38,7 +38,7 @@ Endpoint::Endpoint(const conf::ListenAddress& address, std::uint16_t listener_in
       socket_(context.io.get_executor(),
               address.endpoint.address.is_v4() ? boost::asio::ip::udp::v4()
                                                : boost::asio::ip::udp::v6(),
-              open_udp_socket(address)),
+              open_udp_socket(address).release()),
       local_endpoint_(local_endpoint_of(socket_.native_handle())),
       stateless_(work_),
       timer_(context.io.get_executor()),
