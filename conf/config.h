@@ -219,6 +219,9 @@ struct Tls {
 /// `[doh]`: DNS over HTTP, whatever its version.
 struct Doh {
   std::vector<std::string> paths{"/dns-query"};  ///< where DNS is asked (RFC 8484 §3)
+  std::string json_path = "/resolve";     ///< where scripts ask by parameters; empty: nowhere
+  bool page = true;                       ///< for people, at "/"
+  std::vector<std::string> cors_origins;  ///< of pages whose scripts may ask; "*": all
 
   bool operator==(const Doh&) const = default;
 };

@@ -50,8 +50,8 @@ Kind<std::vector<ListenAddress>> listen_addresses();
 Kind<std::optional<base::Endpoint>> endpoint_or_off();
 Kind<std::vector<base::Prefix>> prefixes();
 Kind<std::vector<base::Prefix>> prefixes_or_none();
-/// Transports by their schemes: "tls".
-Kind<std::vector<Protocol>> schemes();
+/// Transports that may stand behind a load balancer, by their schemes: "tls".
+Kind<std::vector<Protocol>> balanced_schemes();
 Kind<dns::Name> domain_name();
 Kind<std::vector<dns::Name>> names();
 Kind<std::vector<std::string>> pins();

@@ -92,17 +92,24 @@ Kind<std::vector<base::Prefix>> prefixes_of(bool may_be_empty, std::string accep
       .accepts = std::move(accepts)};
 }
 
-std::string all_schemes() {
+/// Balancers do not put headers in front of QUIC's datagrams.
+bool may_be_balanced(const ProtocolRow& row) {
+  return row.socket == Socket::tcp || row.protocol == Protocol::udp;
+}
+
+std::string balanced_schemes_text() {
   std::string out;
-  for (const ProtocolRow& row : protocols)
-    out += std::format("{}{}", out.empty() ? "" : ", ", row.scheme);
+  for (const ProtocolRow& row : protocols) {
+    if (may_be_balanced(row)) out += std::format("{}{}", out.empty() ? "" : ", ", row.scheme);
+  }
   return out;
 }
 
-std::expected<Protocol, Refusal> read_scheme(std::string_view text) {
-  if (const auto protocol = protocol_from_scheme(text)) return *protocol;
-  return std::unexpected(Refusal{std::format("`{}` is no transport of ours", text),
-                                 std::format("there are {}", all_schemes())});
+std::expected<Protocol, Refusal> read_balanced_scheme(std::string_view text) {
+  const auto protocol = protocol_from_scheme(text);
+  if (protocol && may_be_balanced(row_of(*protocol))) return *protocol;
+  return std::unexpected(Refusal{std::format("`{}` is no transport that balancers pass on", text),
+                                 std::format("there are {}", balanced_schemes_text())});
 }
 
 constexpr std::string_view base64_digits =
@@ -135,34 +142,34 @@ std::expected<std::string, Refusal> read_pin(std::string_view text) {
 }  // namespace
 
 Kind<std::vector<ListenAddress>> listen_addresses() {
-  return {.read =
-              [](const Node& node, Reading& reading) {
-                std::vector<std::pair<ListenAddress, std::uint32_t>> before;
-                return read_list<ListenAddress>(
-                    node, "\"udp://127.0.0.1:53\"", false, reading,
-                    [&](const Node& item, const std::string& text) {
-                      auto address = or_complain(read_listen_url(text), item, reading);
-                      if (!address) return address;
-                      const auto taken =
-                          std::ranges::find_if(before, [&address](const auto& other) {
-                            return same_socket(other.first, *address);
-                          });
-                      if (taken != before.end()) {
-                        reading.complain(item.place,
-                                         std::format("`{}` is taken by `{}` on line {}", text,
-                                                     taken->first.text, taken->second),
-                                         "keep one of the two, or give it another port");
-                        return std::optional<ListenAddress>{};
-                      }
-                      before.emplace_back(*address, item.place.line);
-                      return address;
-                    });
-              },
-          .print =
-              [](const std::vector<ListenAddress>& values) {
-                return print_list(values, [](const ListenAddress& value) { return value.text; });
-              },
-          .accepts = "udp://, tcp://, tls:// or quic://, an address, and a port if not the usual one"};
+  return {
+      .read =
+          [](const Node& node, Reading& reading) {
+            std::vector<std::pair<ListenAddress, std::uint32_t>> before;
+            return read_list<ListenAddress>(
+                node, "\"udp://127.0.0.1:53\"", false, reading,
+                [&](const Node& item, const std::string& text) {
+                  auto address = or_complain(read_listen_url(text), item, reading);
+                  if (!address) return address;
+                  const auto taken = std::ranges::find_if(before, [&address](const auto& other) {
+                    return same_socket(other.first, *address);
+                  });
+                  if (taken != before.end()) {
+                    reading.complain(item.place,
+                                     std::format("`{}` is taken by `{}` on line {}", text,
+                                                 taken->first.text, taken->second),
+                                     "keep one of the two, or give it another port");
+                    return std::optional<ListenAddress>{};
+                  }
+                  before.emplace_back(*address, item.place.line);
+                  return address;
+                });
+          },
+      .print =
+          [](const std::vector<ListenAddress>& values) {
+            return print_list(values, [](const ListenAddress& value) { return value.text; });
+          },
+      .accepts = "udp://, tcp://, tls:// or quic://, an address, and a port if not the usual one"};
 }
 
 Kind<std::optional<base::Endpoint>> endpoint_or_off() {
@@ -186,19 +193,20 @@ Kind<std::vector<base::Prefix>> prefixes_or_none() {
   return prefixes_of(true, "addresses and ranges of addresses");
 }
 
-Kind<std::vector<Protocol>> schemes() {
+Kind<std::vector<Protocol>> balanced_schemes() {
   return {.read =
               [](const Node& node, Reading& reading) {
                 return read_list<Protocol>(node, "\"tls\"", false, reading,
                                            [&](const Node& item, const std::string& text) {
-                                             return or_complain(read_scheme(text), item, reading);
+                                             return or_complain(read_balanced_scheme(text), item,
+                                                                reading);
                                            });
               },
           .print =
               [](const std::vector<Protocol>& values) {
                 return print_list(values, [](Protocol value) { return row_of(value).scheme; });
               },
-          .accepts = all_schemes()};
+          .accepts = balanced_schemes_text()};
 }
 
 namespace {

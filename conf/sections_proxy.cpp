@@ -16,7 +16,7 @@ Table<Proxy> proxy() {
                       "`proxy_protocol on`, and over UDP and TCP dnsdist's `useProxyProtocol`). "
                       "From there it must come: a connection without one is closed. From elsewhere "
                       "it is never believed."),
-                  row("balanced", &Proxy::balanced, schemes(), Applies::at_reload,
+                  row("balanced", &Proxy::balanced, balanced_schemes(), Applies::at_reload,
                       "The listeners at which `balancers` do so. Over UDP every datagram has its "
                       "own header."),
               },

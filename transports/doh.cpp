@@ -2,9 +2,12 @@
 #include "transports/doh.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
+#include "dns/json.h"
 #include "transports/base64url.h"
+#include "transports/json_question.h"
 
 namespace transports {
 
@@ -19,7 +22,7 @@ struct Sentence {
 constexpr Sentence sentences[] = {
     {400, "this is no DNS query (RFC 8484)\n"},
     {404, "there is nothing here; DNS is asked at the path of this server's URI template\n"},
-    {405, "this path takes GET, HEAD and POST\n"},
+    {405, "this path does not take that method\n"},
     {408, "the request did not come to its end in time\n"},
     {413, "a DNS message has at most 65535 octets\n"},
     {414, "the target is too long; larger queries go by POST\n"},
@@ -28,26 +31,65 @@ constexpr Sentence sentences[] = {
     {503, "too much is under way; try again\n"},
 };
 
+constexpr std::string_view text_type = "text/plain; charset=utf-8";
+constexpr std::string_view page_type = "text/html; charset=utf-8";
+constexpr std::uint32_t page_max_age = 3600;
+
+/// Does the list of media types name it? Parameters, `q` among them, do not matter: nobody names
+/// what it cannot read.
+bool names_type(std::string_view list, std::string_view type) {
+  while (!list.empty()) {
+    const std::string_view item = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(item.size() + 1, list.size()));
+    if (equal_ignoring_case(trimmed(item.substr(0, item.find(';'))), type)) return true;
+  }
+  return false;
+}
+
+bool is_read(HttpMethod method) { return method == HttpMethod::get || method == HttpMethod::head; }
+
 }  // namespace
 
 void DohRequest::target(std::string_view path_and_query, const conf::Doh& settings) {
+  settings_ = &settings;
   if (path_and_query.size() > HttpLimits::target_size_max) return refuse(414);
   const std::size_t mark = path_and_query.find('?');
   const std::string_view path = path_and_query.substr(0, mark);
-  path_known_ = std::ranges::contains(settings.paths, path);
-  if (path_known_ && mark != std::string_view::npos) query(path_and_query.substr(mark + 1));
+  if (std::ranges::contains(settings.paths, path)) {
+    place_ = Place::wire;
+  } else if (!settings.json_path.empty() && path == settings.json_path) {
+    place_ = Place::json;
+  } else if (settings.page && path == "/") {
+    place_ = Place::page;
+  }
+  if (place_ == Place::wire || place_ == Place::json)
+    query(mark == std::string_view::npos ? std::string_view{} : path_and_query.substr(mark + 1));
 }
 
 void DohRequest::query(std::string_view text) {
-  while (!text.empty()) {
-    const std::string_view parameter = text.substr(0, text.find('&'));
-    text.remove_prefix(std::min(parameter.size() + 1, text.size()));
+  bool has_name = false;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view parameter = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(parameter.size() + 1, rest.size()));
+    has_name = has_name || parameter.starts_with("name=");
     constexpr std::string_view dns = "dns=";
-    if (!parameter.starts_with(dns)) continue;
+    if (place_ != Place::wire || !parameter.starts_with(dns)) continue;
     if (has_parameter_) return refuse(400);  // which one is meant?
     has_parameter_ = true;
     take_encoded(parameter.substr(dns.size()));
   }
+  has_question_ = place_ == Place::json || (has_name && !has_parameter_);
+  if (has_question_) take_question(text);
+}
+
+void DohRequest::take_question(std::string_view text) {
+  const auto question = read_json_question(text);
+  if (!question) {
+    complaint_ = question.error();
+    return refuse(400);
+  }
+  std::array<std::uint8_t, JsonQuestion::size_max> query{};
+  if (!message_.append(base::Bytes{query}.first(question->compose(query)))) refuse(503);
 }
 
 /// The size of the text is judged before anything is decoded.
@@ -68,6 +110,22 @@ void DohRequest::field(std::string_view name, std::string_view value) {
     std::uint64_t size = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), size);
     if (error == std::errc::result_out_of_range || size > dns::message_size_max) refuse(413);
+  } else if (equal_ignoring_case(name, "accept")) {
+    accepts_json_ =
+        accepts_json_ || names_type(value, dns_json_type) || names_type(value, "application/json");
+  } else if (equal_ignoring_case(name, "origin")) {
+    take_origin(trimmed(value));
+  }
+}
+
+/// Fetch standard, "CORS protocol": the origin that asks, if it may, or "*".
+void DohRequest::take_origin(std::string_view origin) {
+  if (settings_ == nullptr) return;
+  const auto& allowed = settings_->cors_origins;
+  if (std::ranges::contains(allowed, "*")) {
+    origin_ = "*";
+  } else if (std::ranges::contains(allowed, origin)) {
+    origin_ = origin;
   }
 }
 
@@ -81,17 +139,22 @@ void DohRequest::content(base::Bytes octets) {
 
 std::uint16_t DohRequest::finish() {
   if (refusal_ == 414 || refusal_ == 431) return refusal_;  // nothing else of it may be known
-  if (!path_known_) return 404;
+  if (place_ == Place::nowhere) return 404;
+  const auto& origins = settings_->cors_origins;
+  origin_matters_ = !origins.empty() && !std::ranges::contains(origins, "*");
+  if (method_ == HttpMethod::options && place_ != Place::page && !origins.empty()) return 204;
+  if (place_ == Place::page) return is_read(method_) ? 200 : 405;
   switch (method_) {
     case HttpMethod::post:
+      if (place_ == Place::json) return 405;
       if (!type_fits_) return 415;
-      if (has_parameter_ && refusal_ == 0) return 400;
+      if ((has_parameter_ || has_question_) && (refusal_ == 0 || refusal_ == 400)) return 400;
       break;
     case HttpMethod::get:
     case HttpMethod::head:
       // Content that nothing asks for has delayed other people's queries elsewhere
       // (CVE-2026-40208).
-      if (refusal_ == 0 && (!has_parameter_ || has_content_)) return 400;
+      if (refusal_ == 0 && ((!has_parameter_ && !speaks_json()) || has_content_)) return 400;
       break;
     case HttpMethod::options:
     case HttpMethod::other: return 405;
@@ -100,17 +163,75 @@ std::uint16_t DohRequest::finish() {
   return refusal_;
 }
 
+/// Where wire format is asked, JSON is for clients that say they want it.
+bool DohRequest::speaks_json() const {
+  return has_question_ && is_read(method_) && (place_ == Place::json || accepts_json_);
+}
+
+/// What depends on who asked, and how.
+void DohRequest::dress(HttpResponse& response) const {
+  const bool accept_matters = place_ == Place::wire && has_question_;
+  if (accept_matters) response.vary = origin_matters_ ? "accept, origin" : "accept";
+  if (!accept_matters && origin_matters_) response.vary = "origin";
+  response.allow_origin = origin_;
+  response.body_left_out = is_head();
+}
+
+HttpResponse DohRequest::answer(base::Bytes wire, const AnswerSummary& summary,
+                                std::string& text) const {
+  HttpResponse response = doh_response(wire, summary);
+  if (speaks_json()) {
+    text = dns::message_to_json(wire);
+    response.content_type = dns_json_type;
+    response.nosniff = true;
+    response.body = base::as_bytes(text);
+  }
+  dress(response);
+  return response;
+}
+
+HttpResponse DohRequest::without_answer(std::uint16_t status, std::string_view page,
+                                        std::string& text) const {
+  HttpResponse response = doh_refusal(status);
+  const std::string_view allow = place_ == Place::wire ? "GET, HEAD, POST" : "GET, HEAD";
+  if (status == 405) response.allow = allow;
+  if (status == 204) {
+    response.content_type = {};
+    response.nosniff = false;
+    response.allow = allow;
+    response.preflight = true;
+  } else if (status == 200) {
+    response.content_type = page_type;
+    response.max_age = page_max_age;
+    response.page = true;
+    response.body = base::as_bytes(page);
+  } else if (speaks_json()) {
+    std::string_view sentence = base::as_text(response.body);
+    if (sentence.ends_with('\n')) sentence.remove_suffix(1);
+    text = json_error(complaint_.empty() ? sentence : complaint_);
+    response.content_type = dns_json_type;
+    response.body = base::as_bytes(text);
+  }
+  dress(response);
+  return response;
+}
+
 HttpResponse doh_response(base::Bytes wire, const AnswerSummary& summary) {
+  HttpResponse response;
+  response.content_type = dns_message_type;
   // RFC 8484 §5.1. Without it, a cache might make a lifetime up (RFC 9111 §4.2.2).
-  return {
-      .content_type = dns_message_type, .allow = {}, .max_age = summary.least_ttl, .body = wire};
+  response.max_age = summary.least_ttl;
+  response.body = wire;
+  return response;
 }
 
 HttpResponse doh_refusal(std::uint16_t status) {
+  HttpResponse response;
+  response.status = status;
+  response.content_type = text_type;
+  response.nosniff = true;
   const auto* const found = std::ranges::find(sentences, status, &Sentence::status);
-  HttpResponse response{.status = status, .content_type = "text/plain", .allow = {}, .body = {}};
   if (found != std::end(sentences)) response.body = base::as_bytes(found->text);
-  if (status == 405) response.allow = "GET, HEAD, POST";
   return response;
 }
 

@@ -1,10 +1,10 @@
 // DNS over HTTP, whatever the version: from a request as it arrives to a query or a status, and
-// from an answer to a response. RFC 8484. A request is owned by its stream.
+// from an answer to a response. RFC 8484, and the JSON form of public resolvers. A request is owned
+// by its stream.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -18,7 +18,7 @@ namespace transports {
 inline constexpr std::string_view dns_message_type = "application/dns-message";
 
 /// Method and target first, then header fields, then content, then finish(). What is of no use here
-/// is not kept. Views are borrowed during the call alone.
+/// is not kept. Views are borrowed during the call alone, `settings` until finish().
 class DohRequest {
  public:
   explicit DohRequest(OctetBudget& budget) : message_(budget) {}
@@ -32,30 +32,48 @@ class DohRequest {
   /// More or larger header fields than HttpLimits allows; the rest of them need not be given.
   void too_many_fields() { refuse(431); }
 
-  /// All has come. 0: message() is the query; else the status that refuses it.
+  /// All has come. 0: message() is the query; else the status of a response that is no answer.
   std::uint16_t finish();
   [[nodiscard]] base::Bytes message() const { return message_.all(); }
   [[nodiscard]] bool is_head() const { return method_ == HttpMethod::head; }
 
+  /// To an answer, be it SERVFAIL or NXDOMAIN (RFC 8484 §4.2.1). The body is `wire`; or `text`,
+  /// when the client asked for JSON, which is written there.
+  HttpResponse answer(base::Bytes wire, const AnswerSummary& summary, std::string& text) const;
+  /// What finish() says, or 503 and others that are found later. `page` is for people.
+  HttpResponse without_answer(std::uint16_t status, std::string_view page, std::string& text) const;
+
  private:
+  enum class Place : std::uint8_t { nowhere, wire, json, page };
+
   void query(std::string_view text);
   void take_encoded(std::string_view text);
+  void take_question(std::string_view text);
+  void take_origin(std::string_view origin);
+  [[nodiscard]] bool speaks_json() const;
+  void dress(HttpResponse& response) const;
   void refuse(std::uint16_t status) {
     if (refusal_ == 0) refusal_ = status;
   }
 
   KeptOctets message_;
+  const conf::Doh* settings_ = nullptr;
+  std::string origin_;          // of the page that may read the response
+  std::string_view complaint_;  // about the parameters of a question; a literal
   HttpMethod method_ = HttpMethod::other;
+  Place place_ = Place::nowhere;
   std::uint16_t refusal_ = 0;
-  bool path_known_ = false;
   bool has_parameter_ = false;  // `dns=` in the query
+  bool has_question_ = false;   // `name=` in it, or it is where there should be one
   bool has_content_ = false;
   bool type_fits_ = false;
+  bool accepts_json_ = false;
+  bool origin_matters_ = false;  // another page might get another response
 };
 
-/// To an answer, be it SERVFAIL or NXDOMAIN (RFC 8484 §4.2.1). The body is `wire`.
+/// To an answer in wire format.
 HttpResponse doh_response(base::Bytes wire, const AnswerSummary& summary);
-/// With a sentence for people as its body.
+/// With a sentence for people as its body; for requests that cannot be read, too.
 HttpResponse doh_refusal(std::uint16_t status);
 
 }  // namespace transports

@@ -9,6 +9,11 @@ namespace transports {
 
 namespace {
 
+/// A page of ours has its style inside, and nothing else.
+constexpr std::string_view page_policy =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'";
+
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 }  // namespace
@@ -24,6 +29,7 @@ HttpMethod http_method(std::string_view name) {
 std::string_view http_reason(std::uint16_t status) {
   switch (status) {
     case 200: return "OK";
+    case 204: return "No Content";
     case 400: return "Bad Request";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
@@ -42,9 +48,23 @@ std::string_view http_reason(std::uint16_t status) {
 
 HttpFields::HttpFields(const HttpResponse& response) {
   if (!response.content_type.empty()) add("content-type", response.content_type, true);
-  add("content-length", number("", response.body.size()), false);
+  if (response.nosniff) add("x-content-type-options", "nosniff", true);
+  // RFC 9110 §8.6: not where there is no content.
+  if (response.status != 204) add("content-length", number("", response.body.size()), false);
   if (response.max_age) add("cache-control", number("max-age=", *response.max_age), false);
   if (!response.allow.empty()) add("allow", response.allow, true);
+  if (!response.vary.empty()) add("vary", response.vary, true);
+  if (response.status == 503) add("retry-after", "1", true);
+  if (response.page) {
+    add("content-security-policy", page_policy, true);
+    add("referrer-policy", "no-referrer", true);
+  }
+  if (response.allow_origin.empty()) return;
+  add("access-control-allow-origin", response.allow_origin, false);
+  if (!response.preflight) return;
+  add("access-control-allow-methods", "GET, HEAD, POST", true);
+  add("access-control-allow-headers", "content-type, accept", true);
+  add("access-control-max-age", "86400", true);
 }
 
 void HttpFields::add(std::string_view name, std::string_view value, bool lasting) {

@@ -29,10 +29,15 @@ struct HttpLimits {
 
 struct HttpResponse {
   std::uint16_t status = 200;
-  std::string_view content_type;  ///< a literal; empty: none
+  std::string_view content_type;  ///< a literal; empty: none, and no content either
   std::string_view allow;         ///< a literal; for 405 (RFC 9110 §15.5.6)
   std::optional<std::uint32_t> max_age{};
   base::Bytes body;
+  std::string_view vary;  ///< a literal: which fields of the request it depends on (§12.5.5)
+  std::string_view allow_origin;  ///< of the page that may read it; valid as long as the body
+  bool nosniff = false;    ///< a browser might take it for something else (fetch.spec, "nosniff")
+  bool preflight = false;  ///< tells a browser what scripts may send (fetch.spec, "CORS")
+  bool page = false;       ///< to be shown: nothing is loaded, framed, or told to others
   bool body_left_out = false;  ///< to HEAD: the body's size is told, the body is not (§9.3.2)
 };
 
@@ -57,7 +62,7 @@ class HttpFields {
   void add(std::string_view name, std::string_view value, bool lasting);
   std::string_view number(std::string_view before, std::uint64_t value);
 
-  static constexpr std::size_t fields_most = 8;
+  static constexpr std::size_t fields_most = 14;
   std::array<HttpField, fields_most> fields_;
   std::size_t size_ = 0;
   std::array<char, 64> text_;
