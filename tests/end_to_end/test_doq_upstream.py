@@ -3,8 +3,8 @@
 import struct
 import unittest
 
-from certificates import Authority
-from fake_upstream import FakeUpstream, SILENCE
+from certificates import NAME, Authority
+from fake_upstream import SILENCE, FakeUpstream
 from gateway import Sallyport
 from harness import EndToEndTest, until
 from messages import A, NOERROR, SERVFAIL, query, read
@@ -82,7 +82,8 @@ class BehindAnother(EndToEndTest):
 
 class BehindKnot(EndToEndTest):
     def test_knot_answers_over_quic(self):
-        identity = Authority(self.folder).issue()
+        authority = Authority(self.folder)
+        identity = authority.issue()
         (self.folder / "zone").write_text(ZONE)
         knot = self.enter(
             DoqKnot(self.folder, identity, [("zone.example", self.folder / "zone")])
@@ -92,8 +93,8 @@ class BehindKnot(EndToEndTest):
                 self.folder,
                 [
                     {
-                        "url": f"quic://127.0.0.1:{knot.quic_port}#localhost",
-                        "ca_file": self.folder / "ca.pem",
+                        "url": f"quic://127.0.0.1:{knot.quic_port}#{NAME}",
+                        "ca_file": authority.file,
                     }
                 ],
             )
