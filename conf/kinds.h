@@ -48,6 +48,8 @@ Kind<std::optional<base::Endpoint>> endpoint_or_off();
 Kind<std::vector<base::Prefix>> prefixes();
 Kind<std::vector<dns::Name>> names();
 Kind<std::vector<std::string>> pins();
+/// Of URLs: RFC 3986 §3.3, without what would have to be percent-encoded.
+Kind<std::vector<std::string>> url_paths();
 
 /// The node's text; nothing and a complaint when it is something else.
 std::optional<std::string> read_text(const Node& node, std::string_view like, Reading& reading);

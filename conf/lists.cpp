@@ -102,37 +102,70 @@ std::expected<std::string, Refusal> read_pin(std::string_view text) {
           : "the SHA-256 of the certificate's public key in base64: 43 characters and `=`"});
 }
 
+constexpr std::size_t path_size_most = 255;
+
+std::expected<std::string, Refusal> read_url_path(const std::string& text) {
+  if (const std::size_t end = text.find_first_of("{?#"); end != std::string::npos) {
+    return std::unexpected(Refusal{std::format("`{}` is more than a path", text),
+                                   std::format("write `\"{}\"`", text.substr(0, end))});
+  }
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/";
+  if (!text.starts_with('/') || text.find_first_not_of(letters) != std::string::npos ||
+      text.size() > path_size_most) {
+    return std::unexpected(Refusal{std::format("`{}` is not the path of a URL", text),
+                                   "write it like `\"/dns-query\"`"});
+  }
+  return text;
+}
+
 }  // namespace
 
-Kind<std::vector<ListenAddress>> listen_addresses() {
+Kind<std::vector<std::string>> url_paths() {
   return {.read =
               [](const Node& node, Reading& reading) {
-                std::vector<std::pair<ListenAddress, std::uint32_t>> before;
-                return read_list<ListenAddress>(
-                    node, "\"udp://127.0.0.1:53\"", false, reading,
-                    [&](const Node& item, const std::string& text) {
-                      auto address = or_complain(read_listen_url(text), item, reading);
-                      if (!address) return address;
-                      const auto taken =
-                          std::ranges::find_if(before, [&address](const auto& other) {
-                            return same_socket(other.first, *address);
-                          });
-                      if (taken != before.end()) {
-                        reading.complain(item.place,
-                                         std::format("`{}` is taken by `{}` on line {}", text,
-                                                     taken->first.text, taken->second),
-                                         "keep one of the two, or give it another port");
-                        return std::optional<ListenAddress>{};
-                      }
-                      before.emplace_back(*address, item.place.line);
-                      return address;
+                return read_list<std::string>(
+                    node, "\"/dns-query\"", false, reading,
+                    [&reading](const Node& item, const std::string& text) {
+                      return or_complain(read_url_path(text), item, reading);
                     });
               },
           .print =
-              [](const std::vector<ListenAddress>& values) {
-                return print_list(values, [](const ListenAddress& value) { return value.text; });
+              [](const std::vector<std::string>& values) {
+                return print_list(values, [](const std::string& value) { return value; });
               },
-          .accepts = "udp://, tcp:// or tls://, an address, and a port if not the usual one"};
+          .accepts = "paths that begin with `/`"};
+}
+
+Kind<std::vector<ListenAddress>> listen_addresses() {
+  return {
+      .read =
+          [](const Node& node, Reading& reading) {
+            std::vector<std::pair<ListenAddress, std::uint32_t>> before;
+            return read_list<ListenAddress>(
+                node, "\"udp://127.0.0.1:53\"", false, reading,
+                [&](const Node& item, const std::string& text) {
+                  auto address = or_complain(read_listen_url(text), item, reading);
+                  if (!address) return address;
+                  const auto taken = std::ranges::find_if(before, [&address](const auto& other) {
+                    return same_socket(other.first, *address);
+                  });
+                  if (taken != before.end()) {
+                    reading.complain(item.place,
+                                     std::format("`{}` is taken by `{}` on line {}", text,
+                                                 taken->first.text, taken->second),
+                                     "keep one of the two, or give it another port");
+                    return std::optional<ListenAddress>{};
+                  }
+                  before.emplace_back(*address, item.place.line);
+                  return address;
+                });
+          },
+      .print =
+          [](const std::vector<ListenAddress>& values) {
+            return print_list(values, [](const ListenAddress& value) { return value.text; });
+          },
+      .accepts = "udp://, tcp://, tls:// or https://, an address, and a port if not the usual one"};
 }
 
 Kind<std::optional<base::Endpoint>> endpoint_or_off() {
