@@ -15,7 +15,9 @@ using PrintedTable = std::vector<PrintedKey>;
 /// chain_file.
 const std::string& identity(const PrintedTable& table) { return table.front().value; }
 
-bool is_unset(const PrintedTable& table) { return identity(table) == "\"\""; }
+bool is_unset(const PrintedTable& table) {
+  return identity(table) == "\"\"" || identity(table) == "[]";
+}
 
 void compare_tables(const PrintedTable& before, const PrintedTable& after, const std::string& where,
                     Changes& out) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -31,6 +32,14 @@ struct Bounds {
 
 inline constexpr std::uint64_t kibibyte = 1024;
 inline constexpr std::uint64_t mebibyte = 1024 * kibibyte;
+
+/// Where in the file a table begins, for people who ask why; 0 for what nobody wrote. No difference
+/// between two configurations.
+struct Line {
+  std::size_t number = 0;
+
+  bool operator==(const Line& /*other*/) const { return true; }
+};
 
 /// "udp://127.0.0.1:53", "tls://[2001:db8::1]". A listener's address.
 struct ListenAddress {
@@ -101,6 +110,9 @@ struct Cache {
   static constexpr Bounds<seconds> failure_ttl_bounds{5s, 1s, 5min};  // RFC 9520 §3.2
   static constexpr Bounds<seconds> stale_bounds{24h, 0s,
                                                 168h};  // RFC 8767 §5 advises one to three days
+  static constexpr Bounds<milliseconds> stale_after_bounds{50ms, 0ms, 30s};
+  static constexpr Bounds<std::uint32_t> prefetch_bounds{64, 0, 10'000};
+  static constexpr Bounds<std::uint32_t> negative_share_bounds{25, 1, 100};
 
   std::uint64_t size = size_bounds.usual;  ///< octets, all memory of the cache
   seconds min_ttl = min_ttl_bounds.usual;
@@ -109,16 +121,25 @@ struct Cache {
   seconds failure_ttl = failure_ttl_bounds.usual;
   seconds stale =
       stale_bounds.usual;  ///< how long after expiry an answer may serve when upstreams fail; 0 off
+  milliseconds stale_after =
+      stale_after_bounds.usual;  ///< how long a client waits for a fresh one before a stale one
+  std::uint32_t prefetch = prefetch_bounds.usual;  ///< refreshes under way ahead of expiry; 0 off
+  std::uint32_t negative_share =
+      negative_share_bounds.usual;  ///< percent of `size`, for what says that there is nothing
 
   bool operator==(const Cache&) const = default;
 };
 
-/// `[[upstream]]`, tried in order.
+/// The set of upstreams that name none, and of the names that no route leads elsewhere.
+inline constexpr std::string_view default_set = "default";
+
+/// `[[upstream]]`
 struct Upstream {
   static constexpr Bounds<milliseconds> timeout_bounds{1500ms, 50ms, 10s};
   static constexpr Bounds<std::uint32_t> links_bounds{2, 1, 64};
   static constexpr Bounds<std::uint32_t> queries_per_link_bounds{100, 1, 65'000};
   static constexpr Bounds<milliseconds> idle_timeout_bounds{20s, 100ms, 10min};
+  static constexpr Bounds<std::uint32_t> weight_bounds{1, 1, 1000};
 
   std::string url;                    ///< as the operator wrote it: "tls://9.9.9.9#dns.quad9.net"
   Protocol protocol = Protocol::udp;  ///< udp falls back to TCP on truncation
@@ -133,8 +154,47 @@ struct Upstream {
   std::uint32_t queries_per_link = queries_per_link_bounds.usual;
   milliseconds idle_timeout = idle_timeout_bounds.usual;
   bool case_randomisation = true;  ///< 0x20, over UDP only
+  std::string set{default_set};
+  std::uint32_t weight = weight_bounds.usual;  ///< its share of the set's queries, or its lead
+  Line line;
 
   bool operator==(const Upstream&) const = default;
+};
+
+/// In which order the upstreams of a set are asked.
+enum class Strategy : std::uint8_t {
+  failover,  ///< as in the file; the next when one is slow or silent
+  fastest,   ///< by measured time, with some exploration
+  hash,      ///< by name: each name has its upstream, whose cache then knows it
+  random,    ///< spread, so that none sees all
+  race2      ///< the two fastest at once
+};
+
+/// `[[set]]`: upstreams that are asked for the same names.
+struct Set {
+  static constexpr std::size_t upstreams_most = 32;
+  static constexpr Bounds<std::uint32_t> hedge_bounds{5, 0, 100};
+  static constexpr Bounds<seconds> probe_every_bounds{0s, 0s, 1h};
+
+  std::string name;
+  /// Usual is the operator's order: who sees the queries is no question of milliseconds, and
+  /// hedging already takes the slow moments away.
+  Strategy strategy = Strategy::failover;
+  std::uint32_t hedge = hedge_bounds.usual;  ///< second tries, in per cent of the set's queries
+  dns::Name probe_name;                      ///< the root
+  seconds probe_every = probe_every_bounds.usual;  ///< 0: only who is not well is probed
+  Line line;
+
+  bool operator==(const Set&) const = default;
+};
+
+/// `[[route]]`: names that a set of their own is asked for.
+struct Route {
+  std::vector<dns::Name> names;  ///< with all that is below them
+  std::string set;
+  Line line;
+
+  bool operator==(const Route&) const = default;
 };
 
 /// `[[certificate]]`: the operator's own; the name is read from the certificate itself.
@@ -163,6 +223,27 @@ struct Doh {
   bool operator==(const Doh&) const = default;
 };
 
+/// `[quic]`
+struct Quic {
+  static constexpr Bounds<std::uint32_t> retry_above_bounds{100, 0, 100'000};
+
+  std::uint32_t retry_above =
+      retry_above_bounds.usual;  ///< handshakes under way on one worker and address
+
+  bool operator==(const Quic&) const = default;
+};
+
+/// `[proxy]`: who stands between clients and us, and may say who they are.
+struct Proxy {
+  std::vector<base::Prefix> balancers;  ///< begin what they send with a PROXY header, always
+  std::vector<Protocol> balanced{Protocol::tcp, Protocol::dot};  ///< on listeners of these
+
+  /// Must what comes from there begin with a PROXY header?
+  [[nodiscard]] bool is_balanced(Protocol protocol, const base::Address& from) const;
+
+  bool operator==(const Proxy&) const = default;
+};
+
 /// `[admin]`: /metrics and /healthz.
 struct Admin {
   std::optional<base::Endpoint> listen;  ///< default 127.0.0.1:8953; off with ""
@@ -184,8 +265,12 @@ struct Config {
   Limits limits;
   Cache cache;
   std::vector<Upstream> upstreams;
+  std::vector<Set> sets;  ///< those that the file has something to say of
+  std::vector<Route> routes;
   Tls tls;
   Doh doh;
+  Quic quic;
+  Proxy proxy;
   std::vector<Certificate> certificates;
   Admin admin;
   Logging log;

@@ -231,6 +231,31 @@ Kind<std::string> choice(std::vector<std::string> words) {
   return word_kind(std::move(meanings));
 }
 
+Kind<Strategy> strategy() {
+  return word_kind<Strategy>({{Strategy::failover, "failover"},
+                              {Strategy::fastest, "fastest"},
+                              {Strategy::hash, "hash"},
+                              {Strategy::random, "random"},
+                              {Strategy::race2, "race2"}});
+}
+
+Kind<std::string> set_name() {
+  constexpr std::size_t size_most = 40;
+  return {.read = [](const Node& node, Reading& reading) -> std::optional<std::string> {
+            const auto text = read_text(node, "\"inner\"", reading);
+            if (!text) return text;
+            const bool good = std::ranges::all_of(*text, [](unsigned char c) {
+              return std::isdigit(c) != 0 || c == '-' || c == '_' || (c >= 'a' && c <= 'z');
+            });
+            if (good && !text->empty() && text->size() <= size_most) return text;
+            reading.complain(node.place, std::format("`{}` is no name for a set", *text),
+                             "small letters, digits and hyphens, 40 at most, like `\"inner\"`");
+            return std::nullopt;
+          },
+          .print = [](const std::string& value) { return toml_string(value); },
+          .accepts = "a word of small letters, digits and hyphens"};
+}
+
 Kind<base::LogLevel> log_level() {
   std::vector<std::pair<base::LogLevel, std::string>> meanings;
   for (const auto& [level, name] : base::log_levels) meanings.emplace_back(level, name);

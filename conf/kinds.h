@@ -30,11 +30,14 @@ Kind<std::uint32_t> count(Bounds<std::uint32_t> bounds);
 Kind<std::uint64_t> size(Bounds<std::uint64_t> bounds);
 Kind<bool> flag();
 Kind<std::string> choice(std::vector<std::string> words);
+Kind<Strategy> strategy();
 Kind<base::LogLevel> log_level();
 Kind<base::LogFormat> log_format();
 
 /// Empty for none.
 Kind<std::string> host_name();
+/// Of a set of upstreams: letters, digits, hyphens.
+Kind<std::string> set_name();
 /// A file that can be read now and holds `mark` ("-----BEGIN CERTIFICATE-----", say). Empty for
 /// none.
 Kind<std::string> readable_file(std::string_view holds, std::string_view mark);
@@ -46,6 +49,10 @@ Kind<std::string> directory();
 Kind<std::vector<ListenAddress>> listen_addresses();
 Kind<std::optional<base::Endpoint>> endpoint_or_off();
 Kind<std::vector<base::Prefix>> prefixes();
+Kind<std::vector<base::Prefix>> prefixes_or_none();
+/// Transports by their schemes: "tls".
+Kind<std::vector<Protocol>> schemes();
+Kind<dns::Name> domain_name();
 Kind<std::vector<dns::Name>> names();
 Kind<std::vector<std::string>> pins();
 /// Of URLs: RFC 3986 §3.3, without what would have to be percent-encoded.

@@ -52,10 +52,11 @@ std::string print_list(const std::vector<T>& values, auto print) {
   return '[' + out + ']';
 }
 
-/// Which sockets two listeners would fight for: TCP and TLS share the ports of TCP.
+/// Which sockets two listeners would fight for: TCP and TLS share the ports of TCP, DoQ those of
+/// UDP.
 bool same_socket(const ListenAddress& one, const ListenAddress& other) {
   return one.endpoint.port != 0 && one.endpoint == other.endpoint &&
-         row_of(one.protocol).stream == row_of(other.protocol).stream;
+         row_of(one.protocol).socket == row_of(other.protocol).socket;
 }
 
 std::expected<base::Prefix, Refusal> read_prefix(const std::string& text) {
@@ -73,6 +74,35 @@ std::expected<base::Prefix, Refusal> read_prefix(const std::string& text) {
   return std::unexpected(
       Refusal{std::format("`{}` is not a range of addresses", text),
               "write it like `\"192.168.0.0/16\"`, `\"fd00::/8\"`, or one address"});
+}
+
+Kind<std::vector<base::Prefix>> prefixes_of(bool may_be_empty, std::string accepts) {
+  return {
+      .read =
+          [may_be_empty](const Node& node, Reading& reading) {
+            return read_list<base::Prefix>(node, "\"192.168.0.0/16\"", may_be_empty, reading,
+                                           [&](const Node& item, const std::string& text) {
+                                             return or_complain(read_prefix(text), item, reading);
+                                           });
+          },
+      .print =
+          [](const std::vector<base::Prefix>& values) {
+            return print_list(values, [](const base::Prefix& value) { return value.to_text(); });
+          },
+      .accepts = std::move(accepts)};
+}
+
+std::string all_schemes() {
+  std::string out;
+  for (const ProtocolRow& row : protocols)
+    out += std::format("{}{}", out.empty() ? "" : ", ", row.scheme);
+  return out;
+}
+
+std::expected<Protocol, Refusal> read_scheme(std::string_view text) {
+  if (const auto protocol = protocol_from_scheme(text)) return *protocol;
+  return std::unexpected(Refusal{std::format("`{}` is no transport of ours", text),
+                                 std::format("there are {}", all_schemes())});
 }
 
 constexpr std::string_view base64_digits =
@@ -165,7 +195,7 @@ Kind<std::vector<ListenAddress>> listen_addresses() {
           [](const std::vector<ListenAddress>& values) {
             return print_list(values, [](const ListenAddress& value) { return value.text; });
           },
-      .accepts = "udp://, tcp://, tls:// or https://, an address, and a port if not the usual one"};
+      .accepts = "udp://, tcp://, tls://, quic:// or https://, an address, and a port if not the usual one"};
 }
 
 Kind<std::optional<base::Endpoint>> endpoint_or_off() {
@@ -182,33 +212,56 @@ Kind<std::optional<base::Endpoint>> endpoint_or_off() {
 }
 
 Kind<std::vector<base::Prefix>> prefixes() {
-  return {
-      .read =
-          [](const Node& node, Reading& reading) {
-            return read_list<base::Prefix>(node, "\"192.168.0.0/16\"", false, reading,
+  return prefixes_of(false, "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\"");
+}
+
+Kind<std::vector<base::Prefix>> prefixes_or_none() {
+  return prefixes_of(true, "addresses and ranges of addresses");
+}
+
+Kind<std::vector<Protocol>> schemes() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<Protocol>(node, "\"tls\"", false, reading,
                                            [&](const Node& item, const std::string& text) {
-                                             return or_complain(read_prefix(text), item, reading);
+                                             return or_complain(read_scheme(text), item, reading);
                                            });
+              },
+          .print =
+              [](const std::vector<Protocol>& values) {
+                return print_list(values, [](Protocol value) { return row_of(value).scheme; });
+              },
+          .accepts = all_schemes()};
+}
+
+namespace {
+
+std::optional<dns::Name> read_name(const Node& node, const std::string& text, Reading& reading) {
+  const auto name = dns::Name::from_text(text);
+  if (!name)
+    reading.complain(node.place, std::format("`{}` is not a domain name", text),
+                     "labels of at most 63 octets between dots, 253 in all");
+  return name;
+}
+
+}  // namespace
+
+Kind<dns::Name> domain_name() {
+  return {.read = [](const Node& node, Reading& reading) -> std::optional<dns::Name> {
+            const auto text = read_text(node, "\"example.org.\"", reading);
+            return text ? read_name(node, *text, reading) : std::nullopt;
           },
-      .print =
-          [](const std::vector<base::Prefix>& values) {
-            return print_list(values, [](const base::Prefix& value) { return value.to_text(); });
-          },
-      .accepts = "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\""};
+          .print = [](const dns::Name& value) { return toml_string(value.to_text()); },
+          .accepts = "a domain name"};
 }
 
 Kind<std::vector<dns::Name>> names() {
   return {.read =
               [](const Node& node, Reading& reading) {
-                return read_list<dns::Name>(
-                    node, "\"test.\"", true, reading,
-                    [&](const Node& item, const std::string& text) {
-                      const auto name = dns::Name::from_text(text);
-                      if (!name)
-                        reading.complain(item.place, std::format("`{}` is not a domain name", text),
-                                         "labels of at most 63 octets between dots, 253 in all");
-                      return name;
-                    });
+                return read_list<dns::Name>(node, "\"test.\"", true, reading,
+                                            [&](const Node& item, const std::string& text) {
+                                              return read_name(item, text, reading);
+                                            });
               },
           .print =
               [](const std::vector<dns::Name>& values) {

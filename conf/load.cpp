@@ -17,6 +17,7 @@
 #include "conf/document.h"
 #include "conf/reading.h"
 #include "conf/sections.h"
+#include "conf/sections_routing.h"
 #include "conf/urls.h"
 
 namespace conf {
@@ -76,7 +77,7 @@ const Node* value_at(const Node& root, std::string_view section, std::string_vie
 
 /// A query to ourselves would come back until its time is over.
 bool leads_to(const Upstream& upstream, const ListenAddress& listener) {
-  if (row_of(upstream.protocol).stream != row_of(listener.protocol).stream ||
+  if (row_of(upstream.protocol).socket != row_of(listener.protocol).socket ||
       upstream.endpoint.port != listener.endpoint.port)
     return false;
   const bool any =
@@ -105,7 +106,7 @@ void check_admin_against_listeners(const Node& root, const Config& config, Readi
   if (node == nullptr || !config.admin.listen || config.admin.listen->port == 0) return;
   const auto taken =
       std::ranges::find_if(config.server.listen, [&config](const ListenAddress& each) {
-        return row_of(each.protocol).stream && each.endpoint == *config.admin.listen;
+        return row_of(each.protocol).socket == Socket::tcp && each.endpoint == *config.admin.listen;
       });
   if (taken == config.server.listen.end()) return;
   reading.complain(node->place, std::format("`{}` is taken by `{}`", node->text, taken->text),
@@ -165,6 +166,7 @@ std::expected<Config, Complaints> load_text(std::string_view text, const std::st
     config.server.state_directory = usual_state_directory();
   check_upstreams_against_listeners(*root, config, reading);
   check_admin_against_listeners(*root, config, reading);
+  check_routing(*root, config, reading);
   if (reading.ok()) return config;
   return std::unexpected(std::move(reading).take());
 }

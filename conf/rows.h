@@ -1,5 +1,5 @@
 // How the rows of a table become a Section: reading by rows, unknown and missing keys, lists of
-// tables. Templates over the part of the configuration; for conf/sections.cpp alone.
+// tables. Templates over the part of the configuration; for conf/sections*.cpp alone.
 #pragma once
 
 #include <format>
@@ -142,6 +142,7 @@ Section several(std::vector<Part> Config::* member, Table<Part> table, CheckAll<
     std::vector<Part> parts;
     for (const Node& item : node.items) {
       Part& part = parts.emplace_back();
+      if constexpr (requires { part.line.number; }) part.line.number = item.place.line;
       if (item.kind == Node::Kind::table) {
         complain_unknown_keys(item, table.name, reading);
         table.read(item, part, reading);

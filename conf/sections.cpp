@@ -6,6 +6,9 @@
 
 #include "conf/rows.h"
 #include "conf/sections_doh.h"
+#include "conf/sections_proxy.h"
+#include "conf/sections_quic.h"
+#include "conf/sections_routing.h"
 #include "conf/spelling.h"
 #include "conf/urls.h"
 
@@ -29,9 +32,9 @@ Table<Server> server() {
                   "at the usual addresses when `listen` is not given."),
               row("listen", &Server::listen, listen_addresses(), at_restart,
                   "Where to listen, the transport as scheme: udp (port 53), tcp (53), tls (853, "
-                  "DNS over TLS), https (443, DNS over HTTP/2 and HTTP/1.1). All addresses of the "
-                  "machine are 0.0.0.0 and [::]. Usual is plain DNS on the loopback addresses, "
-                  "with a `name` the encrypted transports as well."),
+                  "DNS over TLS), quic (853, DNS over QUIC), https (443, DNS over HTTP/2 and "
+                  "HTTP/1.1). All addresses of the machine are 0.0.0.0 and [::]. Usual is plain "
+                  "DNS on the loopback addresses, with a `name` the encrypted transports as well."),
               row("allow", &Server::allow, prefixes(), at_reload,
                   "Who may ask; all others are refused. Usual are this machine and private "
                   "networks, for an open resolver is soon a weapon in other people's hands."),
@@ -118,15 +121,16 @@ Table<Upstream> upstream() {
   return {
       .name = "upstream",
       .help =
-          "The resolvers that are asked, in this order; the next one when one fails. Usual are "
-          "Quad9 and Cloudflare over TLS, each by address and verified name. To name your own, "
-          "write one [[upstream]] for each; then only yours are asked.",
+          "The resolvers that are asked, in this order unless their [[set]] says otherwise; the "
+          "next one when one is slow or fails. Usual are Quad9 and Cloudflare over TLS, each by "
+          "address and verified name. To name your own, write one [[upstream]] for each; then "
+          "only yours are asked.",
       .rows =
           {
               url_row(),
               row("timeout", &Upstream::timeout, duration(Upstream::timeout_bounds), at_reload,
-                  "How long one try may take before the next upstream is tried; `query_timeout` "
-                  "stands above it."),
+                  "How long one try may take at most; another upstream is tried much sooner, when "
+                  "this one is slower than it usually is. `query_timeout` stands above it."),
               row("links", &Upstream::links, count(Upstream::links_bounds), at_reload,
                   "The most TCP or TLS connections to this upstream at a time."),
               row("queries_per_link", &Upstream::queries_per_link,
@@ -146,6 +150,12 @@ Table<Upstream> upstream() {
               row("case_randomisation", &Upstream::case_randomisation, flag(), at_reload,
                   "Over UDP, ask in random letter case and expect the same back: forged answers "
                   "must guess it, too. Switch it off for a server that does not keep the case."),
+              row("set", &Upstream::set, set_name(), at_reload,
+                  "The set that it belongs to; a [[route]] leads names to another than the usual "
+                  "one."),
+              row("weight", &Upstream::weight, count(Upstream::weight_bounds), at_reload,
+                  "What it counts beside the others of its set: its share where the strategy "
+                  "spreads queries, its lead where the fastest is asked."),
           },
       .check = check_upstream};
 }
@@ -199,8 +209,24 @@ Table<Cache> cache() {
               row("failure_ttl", &Cache::failure_ttl, whole_seconds(Cache::failure_ttl_bounds),
                   at_reload, "How long a failed question is not asked again (RFC 9520)."),
               row("stale", &Cache::stale, whole_seconds(Cache::stale_bounds), at_reload,
-                  "How long after its end an answer may still serve when all upstreams fail (RFC "
-                  "8767); 0s is never."),
+                  "How long after its end an answer may still serve when upstreams fail or are "
+                  "slow "
+                  "(RFC 8767); 0s is never. For names whose answers change often it is less: each "
+                  "change among the last eight refreshes halves it."),
+              row("stale_after", &Cache::stale_after, duration(Cache::stale_after_bounds),
+                  at_reload,
+                  "How long a client waits for a fresh answer when there is a stale one; then it "
+                  "gets that, and the fresh one is kept when it comes. 0ms is at once; a time "
+                  "above "
+                  "`query_timeout` is only when upstreams fail."),
+              row("prefetch", &Cache::prefetch, count(Cache::prefetch_bounds), at_reload,
+                  "Answers that are asked for again and again are refreshed in the last tenth of "
+                  "their time, so that nobody waits for them; so many at a time. 0 is never."),
+              row("negative_share", &Cache::negative_share, count(Cache::negative_share_bounds),
+                  at_restart,
+                  "Percent of `size` that names which do not exist, and failures, may take: a "
+                  "flood "
+                  "of random names does not drive out the answers that people use."),
           },
       .check = [](const Node& table, const Cache& values, Reading& reading) {
         if (values.min_ttl <= values.max_ttl) return;
@@ -328,11 +354,15 @@ const std::vector<Section>& sections() {
   static const std::vector<Section> all{
       single(&Config::server, server()),
       several<Upstream>(&Config::upstreams, upstream(), check_upstreams),
+      sets_section(),
+      routes_section(),
       several<Certificate>(&Config::certificates, certificate(), {}),
       single(&Config::cache, cache()),
       single(&Config::limits, limits()),
       single(&Config::tls, tls()),
       single(&Config::doh, doh()),
+      quic_section(),
+      single(&Config::proxy, proxy()),
       single(&Config::admin, admin()),
       single(&Config::log, logging())};
   return all;

@@ -56,18 +56,18 @@ std::shared_ptr<const Landed> landed(dns::KeptAnswer answer, transports::Source 
 
 }  // namespace
 
-std::shared_ptr<UpstreamSet> Home::replace(std::shared_ptr<UpstreamSet> next) {
+std::shared_ptr<upstreams::Sets> Home::replace(std::shared_ptr<upstreams::Sets> next) {
   return std::exchange(upstreams_, std::move(next));
 }
 
-void Home::fly(const FlightKey& key, base::TimePoint deadline) {
-  boost::asio::co_spawn(parts_.context, run(key, deadline), boost::asio::detached);
+void Home::fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose) {
+  boost::asio::co_spawn(parts_.context, run(key, deadline, purpose), boost::asio::detached);
 }
 
-transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline) {
+transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline, Purpose purpose) {
   std::shared_ptr<const Landed> result;
   try {
-    result = co_await exchange(key, deadline);
+    result = co_await exchange(key, deadline, purpose);
   } catch (const std::exception&
                error) {  // memory, descriptors: those who wait get an answer all the same
     parts_.log.error("exchange failed", {{"error", error.what()}});
@@ -78,20 +78,23 @@ transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline) {
 }
 
 transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey key,
-                                                                    base::TimePoint deadline) {
-  if (auto found = found_meanwhile(key)) co_return found;
-  std::shared_ptr<UpstreamSet> upstreams = upstreams_;  // a reload may replace it meanwhile
-  if (!upstreams) {
+                                                                    base::TimePoint deadline,
+                                                                    Purpose purpose) {
+  if (purpose == Purpose::answer) {
+    if (auto found = found_meanwhile(key)) co_return found;
+  }
+  std::shared_ptr<upstreams::Sets> asked = upstreams_;  // a reload may replace them meanwhile
+  if (!asked) {
     co_return landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"),
                      transports::Source::failure);
   }
   const transports::Ask ask{key.question, key.dnssec_ok, key.checking_disabled};
-  auto reply = co_await upstreams->resolve(ask, deadline);
-  if (!reply && upstreams_ && upstreams_ != upstreams) {  // the old ones were closed under it
-    upstreams = upstreams_;
-    reply = co_await upstreams->resolve(ask, deadline);
+  auto reply = co_await asked->resolve(ask, deadline);
+  if (!reply && upstreams_ && upstreams_ != asked) {  // the old ones were closed under it
+    asked = upstreams_;
+    reply = co_await asked->resolve(ask, deadline);
   }
-  co_return store(key, std::move(reply));
+  co_return store(key, *asked, std::move(reply));
 }
 
 std::shared_ptr<const Landed> Home::found_meanwhile(const FlightKey& key) {
@@ -110,22 +113,30 @@ conf::Cache Home::cache_limits() {
   return parts_.snapshots.current().config.cache;
 }
 
-std::shared_ptr<const Landed> Home::store(const FlightKey& key,
+std::shared_ptr<const Landed> Home::store(const FlightKey& key, const upstreams::Sets& asked,
                                           base::Result<dns::KeptAnswer> reply) {
   const conf::Cache limits = cache_limits();
+  const bool keep = !upstreams_ || upstreams_->leads_like(asked, key.question.name);
   const cache::Key at = parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled);
   const base::Seconds32 now = base::seconds_of(base::Clock::now());
   if (!reply) {
     dns::KeptAnswer failure = failure_answer(key.question, dns::Ede::no_reachable_authority,
                                              std::move(reply.error().context));
-    parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
+    if (keep) parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
     return landed(std::move(failure), transports::Source::failure);
   }
   const dns::AnswerFacts facts = dns::facts_of(reply->view());
-  const cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
+  cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
   dns::clamp_ttls(*reply, lifetime.least_ttl, lifetime.most_ttl);
-  if (lifetime.keep) parts_.cache.insert(at, reply->view(), lifetime, now);
+  if (!lifetime.failure) lifetime.bound_stale(history_with(at, reply->view(), now));
+  if (lifetime.keep && keep) parts_.cache.insert(at, reply->view(), lifetime, now);
   return landed(std::move(*reply), transports::Source::upstream);
+}
+
+cache::History Home::history_with(const cache::Key& key, const dns::AnswerView& next,
+                                  base::Seconds32 now) {
+  const base::EpochBatch batch{parts_.epoch};
+  return parts_.cache.history_with(key, next, now);
 }
 
 }  // namespace gateway

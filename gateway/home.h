@@ -14,7 +14,8 @@
 #include "cache/answer_cache.h"
 #include "gateway/flights.h"
 #include "gateway/snapshot.h"
-#include "gateway/upstream_set.h"
+#include "gateway/upstreams/sets.h"
+#include "transports/timer_wheel.h"
 
 namespace gateway {
 
@@ -34,25 +35,37 @@ class Home {
   Home(const Home&) = delete;
   Home& operator=(const Home&) = delete;
 
-  /// Takes a new set; gives the old one, which the caller closes: exchanges under way end on it.
-  std::shared_ptr<UpstreamSet> replace(std::shared_ptr<UpstreamSet> next);
-  [[nodiscard]] const std::shared_ptr<UpstreamSet>& upstreams() const { return upstreams_; }
+  /// Takes new sets; gives the old ones, which the caller closes: exchanges under way end on them.
+  std::shared_ptr<upstreams::Sets> replace(std::shared_ptr<upstreams::Sets> next);
+  [[nodiscard]] const std::shared_ptr<upstreams::Sets>& upstreams() const { return upstreams_; }
+  /// For the sets: hedges and probes are due by it.
+  [[nodiscard]] transports::TimerWheel& timers() { return timers_; }
+
+  /// What a flight is for: a question that the cache cannot answer, or one that it soon cannot.
+  enum class Purpose : std::uint8_t { answer, refresh };
 
   /// Exchange, match, store; then the flight is landed, whatever happens.
-  void fly(const FlightKey& key, base::TimePoint deadline);
+  void fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose = Purpose::answer);
 
  private:
-  transports::Awaitable<void> run(FlightKey key, base::TimePoint deadline);
+  transports::Awaitable<void> run(FlightKey key, base::TimePoint deadline, Purpose purpose);
   transports::Awaitable<std::shared_ptr<const Landed>> exchange(FlightKey key,
-                                                                base::TimePoint deadline);
+                                                                base::TimePoint deadline,
+                                                                Purpose purpose);
   /// Another flight for the question may have landed between the look-up that missed and the start
   /// of this one.
   std::shared_ptr<const Landed> found_meanwhile(const FlightKey& key);
   conf::Cache cache_limits();
-  std::shared_ptr<const Landed> store(const FlightKey& key, base::Result<dns::KeptAnswer> reply);
+  /// `asked`: where the reply comes from. One that a reload has led elsewhere is answered, and not
+  /// kept.
+  std::shared_ptr<const Landed> store(const FlightKey& key, const upstreams::Sets& asked,
+                                      base::Result<dns::KeptAnswer> reply);
+  cache::History history_with(const cache::Key& key, const dns::AnswerView& next,
+                              base::Seconds32 now);
 
   Parts parts_;
-  std::shared_ptr<UpstreamSet> upstreams_;
+  transports::TimerWheel timers_{parts_.context, upstreams::SetContext::tick};
+  std::shared_ptr<upstreams::Sets> upstreams_;
 };
 
 }  // namespace gateway

@@ -11,14 +11,30 @@ bool is_without_links(const conf::Upstream& upstream) {
   return upstream.protocol == conf::Protocol::udp;
 }
 
+/// What the file does not say of a set is usual.
+std::vector<conf::Set> sets_of(const conf::Config& config) {
+  std::vector<conf::Set> sets;
+  const auto add = [&](std::string_view name) {
+    if (std::ranges::contains(sets, name, &conf::Set::name)) return;
+    const auto written = std::ranges::find(config.sets, name, &conf::Set::name);
+    conf::Set& set = sets.emplace_back(written == config.sets.end() ? conf::Set{} : *written);
+    set.name = name;
+  };
+  add(conf::default_set);
+  for (const conf::Upstream& upstream : config.upstreams) add(upstream.set);
+  return sets;
+}
+
 }  // namespace
 
 Snapshot::Snapshot(conf::Config from, std::size_t worker_count)
     : config(std::move(from)),
       workers(worker_count),
       homes(std::ranges::all_of(config.upstreams, is_without_links) ? workers : 1),
+      sets(sets_of(config)),
       allowed(config.server.allow),
-      special_names(config.server.forward_special_names) {}
+      routes(config.routes),
+      special_names(config.server.forward_special_names, routes.names()) {}
 
 Snapshots::Snapshots(base::Epochs& epochs, std::shared_ptr<const Snapshot> first)
     : epochs_(epochs), owner_(std::move(first)), current_(owner_.get()) {}

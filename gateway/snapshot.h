@@ -12,6 +12,7 @@
 #include "base/epoch.h"
 #include "conf/config.h"
 #include "gateway/policy/access.h"
+#include "gateway/policy/routes.h"
 #include "gateway/policy/special_names.h"
 
 namespace gateway {
@@ -23,7 +24,9 @@ struct Snapshot {
   conf::Config config;
   std::size_t workers;
   std::size_t homes;  ///< how many workers keep links: all of them when there are no links to keep
+  std::vector<conf::Set> sets;  ///< every one that has an upstream, the default one first
   policy::AccessList allowed;
+  policy::Routes routes;
   policy::SpecialNames special_names;
 };
 

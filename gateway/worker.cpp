@@ -1,6 +1,7 @@
 // A worker from its listeners' binding to its drained end.
 #include "gateway/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -9,8 +10,9 @@
 namespace gateway {
 namespace {
 
-/// An old set ends by itself: exchanges under way finish, links close, the memory goes.
-transports::Awaitable<void> retire(std::shared_ptr<UpstreamSet> old, base::TimePoint drain_until) {
+/// Old sets end by themselves: exchanges under way finish, links close, the memory goes.
+transports::Awaitable<void> retire(std::shared_ptr<upstreams::Sets> old,
+                                   base::TimePoint drain_until) {
   co_await old->close(drain_until);
 }
 
@@ -29,9 +31,16 @@ transports::Awaitable<void> stop(transports::Listener& listener, base::TimePoint
   drained.reset();
 }
 
+bool speaks_quic(const conf::Config& config) {
+  return std::ranges::any_of(config.server.listen, [](const conf::ListenAddress& address) {
+    const conf::ProtocolRow& row = conf::row_of(address.protocol);
+    return row.encrypted && row.socket == conf::Socket::udp;
+  });
+}
+
 }  // namespace
 
-Worker::Worker(const SharedParts& shared, const conf::Config& config)
+Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8_t number)
     : shared_(shared),
       sheet_(shared.metrics.add_sheet()),
       epoch_(shared.epochs),
@@ -41,10 +50,15 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config)
                  shared.homes, mailbox_, shared.observer},
                 counters_),
       limits_(config.limits),
+      proxy_(config.proxy),
       drops_(sheet_),
-      listener_context_{context_,       pipeline_,       limits_, shared.certificates,
-                        shared.waiting, shared.sessions, timers_, udp_batch_,
-                        streams_,       sheet_,          drops_,  shared.log},
+      quic_(speaks_quic(config) ? std::make_unique<transports::quic::Workspace>(shared.quic, number,
+                                                                                config.quic, sheet_)
+                                : nullptr),
+      listener_context_{
+          context_,       pipeline_,       limits_,    proxy_,     shared.certificates,
+          shared.waiting, shared.sessions, timers_,    udp_batch_, streams_,
+          sheet_,         drops_,          shared.log, quic_.get()},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
                         shared.authorities,      sheet_,  shared.log} {
   for (const conf::ListenAddress& address : config.server.listen) {
@@ -97,7 +111,7 @@ void Worker::stop_listeners(base::TimePoint drain_until, std::promise<void> done
 }
 
 transports::Awaitable<void> Worker::end(base::TimePoint drain_until) {
-  if (auto upstreams = home_.replace(nullptr)) co_await upstreams->close(drain_until);
+  if (auto sets = home_.replace(nullptr)) co_await sets->close(drain_until);
   context_.stop();
 }
 
@@ -112,33 +126,44 @@ std::future<Worker::Configured> Worker::configure(std::shared_ptr<const Snapshot
 
 Worker::Configured Worker::take(const Snapshot& snapshot) {
   // On workers that are no home too: around a reload that changes how many are, both are asked.
-  auto upstreams = make_upstreams(snapshot);
-  if (!upstreams) return std::unexpected{std::move(upstreams.error())};
+  auto sets = make_upstreams(snapshot);
+  if (!sets) return std::unexpected{std::move(sets.error())};
   limits_ = snapshot.config.limits;
-  if (auto old = home_.replace(std::move(*upstreams))) {
+  if (quic_) quic_->settings = snapshot.config.quic;
+  proxy_ = snapshot.config.proxy;
+  if (auto old = home_.replace(std::move(*sets))) {
+    home_.upstreams()->inherit(*old);
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
     boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);
   }
   return {};
 }
 
-std::expected<std::shared_ptr<UpstreamSet>, std::string> Worker::make_upstreams(
+std::expected<std::shared_ptr<upstreams::Sets>, std::string> Worker::make_upstreams(
     const Snapshot& snapshot) {
-  std::vector<UpstreamSet::Member> members;
-  for (const conf::Upstream& upstream : snapshot.config.upstreams) {
-    auto made = transports::make_upstream(upstream, upstream_context_);
-    if (!made) return std::unexpected{std::move(made.error())};
-    members.push_back({std::move(*made), upstream.timeout});
+  const upstreams::SetContext context{context_.get_executor(), home_.timers(), random_, sheet_,
+                                      shared_.log};
+  auto sets = std::make_shared<upstreams::Sets>(snapshot.routes);
+  for (const conf::Set& terms : snapshot.sets) {
+    std::vector<upstreams::Entrant> entrants;
+    for (const conf::Upstream& upstream : snapshot.config.upstreams) {
+      if (upstream.set != terms.name) continue;
+      auto made = transports::make_upstream(upstream, upstream_context_);
+      if (!made) return std::unexpected{std::move(made.error())};
+      entrants.push_back(
+          {std::move(*made), upstream.timeout, upstream.weight, upstream.line.number});
+    }
+    sets->add(std::make_shared<upstreams::UpstreamSet>(terms, std::move(entrants), context));
   }
-  return std::make_shared<UpstreamSet>(std::move(members), shared_.log);
+  return sets;
 }
 
-std::future<std::vector<UpstreamSet::State>> Worker::upstream_states() {
-  std::promise<std::vector<UpstreamSet::State>> promise;
+std::future<std::vector<upstreams::UpstreamSet::State>> Worker::upstream_states() {
+  using States = std::vector<upstreams::UpstreamSet::State>;
+  std::promise<States> promise;
   auto done = promise.get_future();
   mailbox_.push([this, promise = std::move(promise)]() mutable {
-    promise.set_value(home_.upstreams() ? home_.upstreams()->states()
-                                        : std::vector<UpstreamSet::State>{});
+    promise.set_value(home_.upstreams() ? home_.upstreams()->states() : States{});
   });
   return done;
 }

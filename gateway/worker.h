@@ -25,6 +25,7 @@
 #include "transports/channel.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
+#include "transports/quic/workspace.h"
 #include "transports/stream_session.h"
 #include "transports/timer_wheel.h"
 #include "transports/transport_counters.h"
@@ -46,14 +47,16 @@ struct SharedParts {
   certs::Authorities& authorities;
   transports::SessionRegistry& sessions;
   transports::WaitingBudget& waiting;
+  transports::quic::Process& quic;
   std::span<const HomePort> homes;
   QueryObserver* observer = nullptr;
 };
 
 class Worker {
  public:
-  /// Binds its listeners; throws a sentence when it cannot.
-  Worker(const SharedParts& shared, const conf::Config& config);
+  /// Binds its listeners; throws a sentence when it cannot. Workers are made in the order of their
+  /// numbers.
+  Worker(const SharedParts& shared, const conf::Config& config, std::uint8_t number);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -73,14 +76,15 @@ class Worker {
   /// New upstreams for this worker's home (when it is one), and new limits for its listeners. From
   /// any thread. An upstream that cannot be made is a sentence, and nothing has changed.
   std::future<Configured> configure(std::shared_ptr<const Snapshot> snapshot);
-  std::future<std::vector<UpstreamSet::State>> upstream_states();
+  std::future<std::vector<upstreams::UpstreamSet::State>> upstream_states();
 
   [[nodiscard]] HomePort port() { return {&home_, &mailbox_}; }
   [[nodiscard]] std::vector<base::Endpoint> local_endpoints() const;
 
  private:
   Configured take(const Snapshot& snapshot);
-  std::expected<std::shared_ptr<UpstreamSet>, std::string> make_upstreams(const Snapshot& snapshot);
+  std::expected<std::shared_ptr<upstreams::Sets>, std::string> make_upstreams(
+      const Snapshot& snapshot);
   void stop_listeners(base::TimePoint drain_until, std::promise<void> done);
   transports::Awaitable<void> end(base::TimePoint drain_until);
 
@@ -94,10 +98,12 @@ class Worker {
   PipelineCounters counters_;
   Pipeline pipeline_;
   conf::Limits limits_;  // of the newest configuration
+  conf::Proxy proxy_;    // likewise
   transports::TimerWheel timers_{context_};
   transports::UdpBatch udp_batch_;
   transports::StreamWorkspace streams_;
   transports::DropCounters drops_;
+  std::unique_ptr<transports::quic::Workspace> quic_;  // null where no QUIC is spoken
   transports::ListenerContext listener_context_;
   transports::Random random_;
   transports::ReceiveBuffer receive_buffer_;

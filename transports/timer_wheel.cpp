@@ -14,8 +14,8 @@ void TimerWheel::Entry::unlink() {
   next_ = nullptr;
 }
 
-TimerWheel::TimerWheel(boost::asio::io_context& io)
-    : done_(tick_of(base::Clock::now())), timer_(io.get_executor()) {}
+TimerWheel::TimerWheel(boost::asio::io_context& io, std::chrono::milliseconds tick)
+    : tick_(tick), done_(tick_of(base::Clock::now())), timer_(io.get_executor()) {}
 
 TimerWheel::~TimerWheel() {
   for (Entry*& first : slots_) {
@@ -24,9 +24,9 @@ TimerWheel::~TimerWheel() {
 }
 
 /// The tick by whose beginning `when` has passed.
-std::uint64_t TimerWheel::tick_of(base::TimePoint when) {
+std::uint64_t TimerWheel::tick_of(base::TimePoint when) const {
   const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch());
-  return static_cast<std::uint64_t>(since / tick) + 1;
+  return static_cast<std::uint64_t>(since / tick_) + 1;
 }
 
 void TimerWheel::set(Entry& entry, base::TimePoint deadline) {
@@ -52,7 +52,7 @@ void TimerWheel::link(Entry& entry) {
 
 void TimerWheel::wait_for(std::uint64_t tick_wanted) {
   awaited_ = tick_wanted;
-  timer_.expires_at(base::TimePoint(tick * static_cast<std::int64_t>(tick_wanted)));
+  timer_.expires_at(base::TimePoint(tick_ * static_cast<std::int64_t>(tick_wanted)));
   timer_.async_wait([this](boost::system::error_code error) {
     if (!error) on_tick();
   });

@@ -16,8 +16,8 @@ namespace transports {
 
 class TimerWheel {
  public:
-  /// A deadline is met by this much later at most, while the worker is not held up.
-  static constexpr std::chrono::milliseconds tick{50};
+  /// What suits sessions.
+  static constexpr std::chrono::milliseconds usual_tick{50};
 
   /// Base of whatever has a deadline. Leaves the wheel when it ends.
   class Entry {
@@ -41,7 +41,8 @@ class TimerWheel {
     std::uint64_t tick_ = 0;  // when it is looked at; not after the deadline's tick
   };
 
-  explicit TimerWheel(boost::asio::io_context& io);
+  /// A deadline is met by a `tick` later at most, while the worker is not held up.
+  explicit TimerWheel(boost::asio::io_context& io, std::chrono::milliseconds tick = usual_tick);
   ~TimerWheel();
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
@@ -57,12 +58,13 @@ class TimerWheel {
                                                   boost::asio::wait_traits<base::Clock>, Executor>;
   static constexpr std::size_t slots = 1024;
 
-  static std::uint64_t tick_of(base::TimePoint when);
+  [[nodiscard]] std::uint64_t tick_of(base::TimePoint when) const;
   void link(Entry& entry);
   void wait_for(std::uint64_t tick);
   void on_tick();
   [[nodiscard]] std::uint64_t next_tick() const;
 
+  std::chrono::milliseconds tick_;
   std::array<Entry*, slots> slots_{};
   std::uint64_t done_ = 0;     // ticks looked at
   std::uint64_t awaited_ = 0;  // the tick that the timer is set to; 0: none

@@ -139,12 +139,14 @@ std::vector<std::string> SpecialNames::zones() {
   return names;
 }
 
-SpecialNames::SpecialNames(std::span<const dns::Name> forwarded) {
+SpecialNames::SpecialNames(std::span<const dns::Name> forwarded,
+                           std::span<const dns::Name> routed) {
   const auto add = [&](const std::string& text, Kind kind) {
     const std::optional<dns::Name> name = dns::Name::from_text(text);
-    if (name && std::ranges::find(forwarded, *name) == forwarded.end())
+    if (name && !std::ranges::contains(forwarded, *name) && !std::ranges::contains(routed, *name))
       zones_.push_back({lower_wire(*name), kind});
   };
+  for (const dns::Name& name : routed) zones_.push_back({lower_wire(name), Kind::routed});
   for (const Row& row : table()) add(row.name, row.kind);
   for (const std::string& name : numbered_zones()) add(name, Kind::empty_zone);
   std::ranges::sort(zones_, {}, &Zone::wire);
@@ -170,7 +172,7 @@ bool SpecialNames::answer(const dns::Question& question, bool dnssec_ok,
                           LocalAnswer& answer) const {
   if (question.klass != dns::RrClass::in) return false;
   const Zone* zone = zone_of(question.name);
-  if (zone == nullptr) return false;
+  if (zone == nullptr || zone->kind == Kind::routed) return false;
   const base::Bytes apex = base::as_bytes(zone->wire);
   const bool at_apex = question.name.size() == apex.size();
 

@@ -40,7 +40,10 @@ class LocalAnswer {
 class SpecialNames {
  public:
   /// `forwarded`: zones of the table that go upstream all the same ("test.", "10.in-addr.arpa.").
-  explicit SpecialNames(std::span<const dns::Name> forwarded);
+  /// `routed`: names with a route of their own; what is at or below them goes there, unless a zone
+  /// of the table is nearer.
+  explicit SpecialNames(std::span<const dns::Name> forwarded,
+                        std::span<const dns::Name> routed = {});
 
   /// Writes the answer when the name is one of ours. Most names end after a look at their last
   /// label.
@@ -57,6 +60,7 @@ class SpecialNames {
     empty_zone,   ///< RFC 6303 §3: SOA and NS at the apex, nothing below
     home,         ///< an empty zone whose DS is asked of the parent (RFC 8375 §4)
     resolver,     ///< the zone that describes this resolver
+    routed,       ///< not answered here
   };
   struct Zone {
     std::string wire;  ///< lower-case wire format

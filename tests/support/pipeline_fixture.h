@@ -65,9 +65,14 @@ class PipelineTest : public ::testing::Test {
  protected:
   PipelineTest() {
     told.replies.emplace_back(response(question_of("www.example."), 300));
-    std::vector<gateway::UpstreamSet::Member> members;
-    members.push_back({std::make_unique<ToldUpstream>(told), std::chrono::milliseconds{1500}});
-    home.replace(std::make_shared<gateway::UpstreamSet>(std::move(members), log));
+    std::vector<gateway::upstreams::Entrant> entrants;
+    entrants.push_back({.upstream = std::make_unique<ToldUpstream>(told)});
+    auto sets = std::make_shared<gateway::upstreams::Sets>(gateway::policy::Routes{});
+    sets->add(std::make_shared<gateway::upstreams::UpstreamSet>(
+        conf::Set{.name = std::string{conf::default_set}}, std::move(entrants),
+        gateway::upstreams::SetContext{context.get_executor(), home.timers(), random,
+                                       metrics.add_sheet(), log}));
+    home.replace(std::move(sets));
   }
 
   static conf::Config config() {
@@ -134,6 +139,7 @@ class PipelineTest : public ::testing::Test {
   base::EpochReader epoch{epochs};
   gateway::Mailbox mailbox{context};
   Told told;
+  transports::Random random;
   gateway::Home home{{context, flights, cache, snapshots, epoch, log}};
   const dns::ServerCookies cookies{dns::CookieSecret{}};
   const std::vector<gateway::HomePort> homes{{&home, &mailbox}};

@@ -12,6 +12,7 @@ namespace transports {
 std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
     const conf::Upstream& upstream, const UpstreamContext& context) {
   switch (upstream.protocol) {
+    case conf::Protocol::doq: break;  // no URL of an upstream says so
     case conf::Protocol::udp: return std::make_unique<PlainUpstream>(upstream, context);
     case conf::Protocol::tcp:
       return std::make_unique<StreamUpstream>(FramedCodec::links(upstream, context, nullptr));

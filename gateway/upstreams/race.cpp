@@ -1,0 +1,235 @@
+// Tries: when the next one is sent, and which one wins.
+#include "gateway/upstreams/race.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+
+#include "gateway/upstreams/upstream_set.h"
+
+namespace gateway::upstreams {
+namespace {
+
+/// The upstream's verdict about the name, or its policy: another upstream that says otherwise would
+/// be a way around validation or around a filter that the operator chose. RFC 8914 §4.
+bool is_deliberate(const dns::KeptAnswer& answer) {
+  if (!answer.has_ede) return false;
+  switch (answer.ede) {
+    case dns::Ede::dnssec_bogus:
+    case dns::Ede::signature_expired:
+    case dns::Ede::signature_not_yet_valid:
+    case dns::Ede::dnskey_missing:
+    case dns::Ede::rrsigs_missing:
+    case dns::Ede::no_zone_key_bit_set:
+    case dns::Ede::nsec_missing:
+    case dns::Ede::blocked:
+    case dns::Ede::censored:
+    case dns::Ede::filtered: return true;
+    default: return false;
+  }
+}
+
+bool is_believed(const dns::KeptAnswer& answer) {
+  return answer.rcode == dns::Rcode::noerror || answer.rcode == dns::Rcode::nxdomain ||
+         is_deliberate(answer);
+}
+
+std::string text_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+Race::Race(std::shared_ptr<UpstreamSet> set, transports::Ask ask, base::TimePoint deadline,
+           Handler handler, Trace* trace)
+    : set_(std::move(set)),
+      ask_(std::move(ask)),
+      began_(base::Clock::now()),
+      deadline_(deadline),
+      handler_(std::move(handler)),
+      trace_(trace),
+      order_(set_->choose(ask_.question)),
+      last_error_{base::Blame::us, base::Retry::never, "no upstream is configured"} {}
+
+void Race::start() {
+  set_->budget().query();
+  if (!launch_next(Why::first, began_) && running_ == 0 && !done_) {
+    end_without_winner();
+  } else if (set_->asks_two() && !done_ && has_next(Standing::well)) {
+    launch_next(Why::race, began_);
+  }
+  starting_ = false;
+  if (!done_) set_timer();
+}
+
+/// False when nobody is left to be asked, or no time.
+bool Race::launch_next(Why why, base::TimePoint now) {
+  if (next_ == order_.size || count_ == tries_most || now >= deadline_) return false;
+  const std::size_t index = count_++;
+  Try& one = tries_[index];
+  one.member = order_.indices[next_++];
+  one.why = why;
+  one.began = now;
+  one.running = true;
+  ++running_;
+  Member& member = member_of(one);
+  member.count_try(why);
+  const base::TimePoint limit = std::min(deadline_, now + member.timeout());
+  boost::asio::co_spawn(set_->executor(), member.upstream().exchange(ask_, limit),
+                        boost::asio::bind_cancellation_slot(
+                            one.let_go.slot(), [self = shared_from_this(), index](
+                                                   const std::exception_ptr& thrown, Reply reply) {
+                              self->ended(index, thrown, std::move(reply));
+                            }));
+  return true;
+}
+
+bool Race::has_next(Standing worst) const {
+  return next_ != order_.size && count_ != tries_most &&
+         set_->member(order_.indices[next_]).health().standing() <= worst;
+}
+
+void Race::set_timer() {
+  base::TimePoint due = base::TimePoint::max();
+  for (const Try& one : std::span{tries_}.first(count_)) {
+    if (!one.running) continue;
+    const Member& member = member_of(one);
+    if (!one.hedged) due = std::min(due, one.began + member.hedge_after());
+    if (!one.suspected) due = std::min(due, one.began + member.patience());
+  }
+  if (due < deadline_) set_->timers().set(*this, due);
+}
+
+void Race::on_deadline(base::TimePoint now) {
+  const auto self = shared_from_this();
+  for (std::size_t i = 0; i < count_ && !done_; ++i) {
+    if (tries_[i].running) look_at(tries_[i], now);
+  }
+  if (!done_) set_timer();
+}
+
+void Race::look_at(Try& one, base::TimePoint now) {
+  Member& member = member_of(one);
+  const bool newest = &one == &tries_[count_ - 1];
+  if (!one.suspected && now >= one.began + member.patience()) {
+    one.suspected = one.hedged = true;
+    if (member.silent_since(one.began)) set_->suspect(member, now);
+    if (newest && has_next(Standing::suspected) && launch_next(Why::silence, now))
+      set_->budget().owe();
+  } else if (!one.hedged && now >= one.began + member.hedge_after()) {
+    one.hedged = true;
+    if (!newest || !has_next(Standing::well)) return;
+    if (set_->take_hedge()) launch_next(Why::hedge, now);
+  }
+}
+
+void Race::ended(std::size_t index, const std::exception_ptr& thrown, Reply reply) {
+  Try& one = tries_[index];
+  one.running = false;
+  --running_;
+  const base::TimePoint now = base::Clock::now();
+  one.ended = now;
+  if (done_) {  // let go, or a reply that comes second: it still tells how the upstream is
+    if (!thrown && reply) {
+      member_of(one).replied(one.began, now);
+      if (is_believed(*reply)) set_->prove(member_of(one), now);
+    }
+    return;
+  }
+  if (thrown) {
+    take_failure(one, {base::Blame::us, base::Retry::never, text_of(thrown)}, now);
+  } else if (reply) {
+    take_reply(one, std::move(reply), now);
+  } else {
+    take_failure(one, std::move(reply.error()), now);
+  }
+  if (!done_ && !starting_) set_timer();
+}
+
+void Race::take_reply(Try& one, Reply reply, base::TimePoint now) {
+  if (trace_ != nullptr) one.outcome = dns::to_text(reply->rcode);
+  Member& member = member_of(one);
+  member.replied(one.began, now);
+  if (is_believed(*reply)) return win(one, std::move(*reply), now);
+  one.doubted = true;
+  if (!reply->has_ede) {  // RFC 8914 §4.23; who asks shall know whose answer it is
+    reply->has_ede = true;
+    reply->ede = dns::Ede::no_reachable_authority;
+    reply->ede_text = std::string{member.name()} + ": " + dns::to_text(reply->rcode);
+  }
+  if (!doubted_) doubted_ = std::move(*reply);
+  if (running_ == 0 && !launch_next(Why::failure, now)) end_without_winner();
+}
+
+void Race::take_failure(Try& one, base::Error error, base::TimePoint now) {
+  if (trace_ != nullptr) one.outcome = error.context;
+  Member& member = member_of(one);
+  // Whoever answered others meanwhile was not silent: then it is the question.
+  const bool at_fault = error.blame == base::Blame::upstream && member.silent_since(one.began);
+  if (at_fault) set_->fail(member, error.context, now);
+  last_error_ = std::move(error);
+  if (running_ != 0) return;  // another is under way already
+  if (!launch_next(Why::failure, now)) end_without_winner();
+}
+
+void Race::win(Try& one, dns::KeptAnswer answer, base::TimePoint now) {
+  done_ = true;
+  set_->prove(member_of(one), now);
+  if (one.why == Why::hedge) member_of(one).count_won_hedge();
+  for (Try& other : std::span{tries_}.first(count_)) {
+    // That the question can be answered has been shown: so it was the upstream.
+    if (other.doubted)
+      set_->fail(member_of(other), "answers SERVFAIL or REFUSED where others know", now);
+  }
+  let_go_of_others(one, now);
+  complete(std::move(answer));
+}
+
+void Race::let_go_of_others(const Try& winner, base::TimePoint now) {
+  if (set_->asks_two()) return;  // the second's answer is paid for, and tells which is the faster
+  for (Try& other : std::span{tries_}.first(count_)) {
+    if (!other.running || &other == &winner) continue;
+    other.ended = now;
+    member_of(other).given_up(other.began, now);
+    other.let_go.emit(boost::asio::cancellation_type::terminal);
+  }
+}
+
+void Race::end_without_winner() {
+  done_ = true;
+  if (doubted_) return complete(std::move(*doubted_));
+  complete(std::unexpected(std::move(last_error_)));
+}
+
+void Race::complete(Reply reply) {
+  set_->timers().clear(*this);
+  if (trace_ != nullptr) write_trace();
+  if (starting_) {
+    boost::asio::post(set_->executor(),
+                      [handler = std::move(handler_), reply = std::move(reply)]() mutable {
+                        std::move(handler)(std::move(reply));
+                      });
+  } else {
+    std::move(handler_)(std::move(reply));
+  }
+}
+
+void Race::write_trace() {
+  for (const Try& one : std::span{tries_}.first(count_)) {
+    const Member& member = member_of(one);
+    const base::TimePoint end = one.running ? base::Clock::now() : one.ended;
+    trace_->push_back({std::string{member.name()}, member.line(), one.why, one.began - began_,
+                       end - one.began, one.running ? "let go" : one.outcome});
+  }
+}
+
+Member& Race::member_of(const Try& one) const { return set_->member(one.member); }
+
+}  // namespace gateway::upstreams

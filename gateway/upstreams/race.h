@@ -1,0 +1,104 @@
+// One question's way over the upstreams of a set: the first try; a second one when that is slow
+// (hedged, within the budget) or suspected; the next when one fails. The first answer that can be
+// believed wins, and the others are let go. RFC 9520 §3.1 bounds the tries: each upstream is asked
+// once. Owned by its tries; ends with the last of them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "dns/answer.h"
+#include "gateway/upstreams/choice.h"
+#include "gateway/upstreams/member.h"
+#include "transports/timer_wheel.h"
+#include "transports/upstreams/upstream.h"
+
+namespace gateway::upstreams {
+
+class UpstreamSet;
+
+/// What happened, for `explain`.
+struct TriedUpstream {
+  std::string name;
+  std::size_t line = 0;
+  Why why = Why::first;
+  base::Clock::duration began{};  ///< after the question came
+  base::Clock::duration took{};
+  std::string outcome;  ///< "NOERROR", or what went wrong
+};
+using Trace = std::vector<TriedUpstream>;
+
+class Race final : public std::enable_shared_from_this<Race>,
+                   private transports::TimerWheel::Entry {
+ public:
+  using Reply = base::Result<dns::KeptAnswer>;
+  using Handler = boost::asio::any_completion_handler<void(Reply)>;
+
+  Race(std::shared_ptr<UpstreamSet> set, transports::Ask ask, base::TimePoint deadline,
+       Handler handler, Trace* trace);
+
+  /// The handler is called once, through the loop or later, by the deadline.
+  void start();
+
+ private:
+  /// Of one question: beyond this the trouble is not the upstreams'.
+  static constexpr std::size_t tries_most = 6;
+
+  struct Try {
+    std::uint8_t member = 0;
+    Why why = Why::first;
+    bool running = false;
+    bool hedged = false;     // or the time for that has passed
+    bool suspected = false;  // its patience is over
+    bool doubted = false;    // its reply cannot be believed
+    base::TimePoint began{};
+    base::TimePoint ended{};
+    std::string outcome;  // for a trace only
+    boost::asio::cancellation_signal let_go;
+  };
+
+  bool launch_next(Why why, base::TimePoint now);
+  [[nodiscard]] bool has_next(Standing worst) const;
+  void on_deadline(base::TimePoint now) override;
+  void look_at(Try& one, base::TimePoint now);
+  void set_timer();
+
+  void ended(std::size_t index, const std::exception_ptr& thrown, Reply reply);
+  void take_reply(Try& one, Reply reply, base::TimePoint now);
+  void take_failure(Try& one, base::Error error, base::TimePoint now);
+  void win(Try& one, dns::KeptAnswer answer, base::TimePoint now);
+  void let_go_of_others(const Try& winner, base::TimePoint now);
+  void end_without_winner();
+  void complete(Reply reply);
+  void write_trace();
+
+  Member& member_of(const Try& one) const;
+
+  std::shared_ptr<UpstreamSet> set_;
+  transports::Ask ask_;
+  base::TimePoint began_;
+  base::TimePoint deadline_;
+  Handler handler_;
+  Trace* trace_;
+  Order order_;
+  std::size_t next_ = 0;  // in the order
+  std::array<Try, tries_most> tries_;
+  std::size_t count_ = 0;
+  std::size_t running_ = 0;
+  bool starting_ = true;  // a handler may not be called yet
+  bool done_ = false;
+  std::optional<dns::KeptAnswer> doubted_;  // in case nobody knows better
+  base::Error last_error_;
+};
+
+}  // namespace gateway::upstreams

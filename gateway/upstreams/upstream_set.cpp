@@ -1,0 +1,160 @@
+// The set: its members' health, their probes, and the budget of hedges.
+#include "gateway/upstreams/upstream_set.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+namespace gateway::upstreams {
+
+UpstreamSet::UpstreamSet(conf::Set terms, std::vector<Entrant> entrants, const SetContext& context)
+    : terms_(std::move(terms)),
+      context_(context),
+      budget_(terms_.hedge),
+      budget_exhausted_(context.sheet.counter("sallyport_upstream_hedge_budget_exhausted_total",
+                                              {{"set", terms_.name}})) {
+  for (Entrant& entrant : entrants)
+    watched_.push_back(std::make_unique<Watched>(*this, std::move(entrant), context.sheet));
+  probe_ask_.question.name = terms_.probe_name;
+  probe_ask_.question.type = terms_.probe_name.view().is_root() ? dns::RrType::ns : dns::RrType::a;
+  probe_ask_.question.klass = dns::RrClass::in;
+}
+
+transports::Awaitable<base::Result<dns::KeptAnswer>> UpstreamSet::resolve(transports::Ask ask,
+                                                                          base::TimePoint deadline,
+                                                                          Trace* trace) {
+  co_return co_await boost::asio::async_initiate<
+      const boost::asio::use_awaitable_t<transports::Executor>, void(Race::Reply)>(
+      [](auto handler, std::shared_ptr<UpstreamSet> set, transports::Ask asked,
+         base::TimePoint until, Trace* traced) {
+        std::make_shared<Race>(std::move(set), std::move(asked), until, std::move(handler), traced)
+            ->start();
+      },
+      transports::use_awaitable, shared_from_this(), std::move(ask), deadline, trace);
+}
+
+Order UpstreamSet::choose(const dns::Question& question) {
+  std::array<Candidate, conf::Set::upstreams_most> candidates;
+  const std::size_t count = std::min(watched_.size(), candidates.size());
+  for (std::size_t i = 0; i < count; ++i) candidates[i] = watched_[i]->member.candidate();
+  const bool by_name = terms_.strategy == conf::Strategy::hash;
+  const bool by_chance = !by_name && terms_.strategy != conf::Strategy::failover;
+  return upstreams::choose(terms_.strategy, std::span{candidates}.first(count),
+                           by_name ? hash_of(question.name) : 0,
+                           by_chance ? context_.random.u64() : 0);
+}
+
+bool UpstreamSet::take_hedge() {
+  if (budget_.take()) return true;
+  if (terms_.hedge != 0) budget_exhausted_.add();
+  return false;
+}
+
+void UpstreamSet::prove(Member& member, base::TimePoint now) {
+  if (member.health().standing() == Standing::resting)
+    context_.log.info("upstream answers again", {{"upstream", member.name()}});
+  member.proved(now);
+}
+
+void UpstreamSet::fail(Member& member, std::string why, base::TimePoint now) {
+  const Standing before = member.health().standing();
+  const base::TimePoint probe_before = member.health().probe_at();
+  member.failed(now, std::move(why));
+  if (member.health().standing() != Standing::resting) return;
+  if (before != Standing::resting) {
+    context_.log.warning("upstream keeps failing and is passed over for a while",
+                         {{"upstream", member.name()}, {"error", member.health().last_error()}});
+  }
+  if (before != Standing::resting || probe_before != member.health().probe_at()) {
+    member.count_rest();
+    schedule_probe(watched_of(member), now);
+  }
+}
+
+void UpstreamSet::suspect(Member& member, base::TimePoint now) {
+  if (member.health().standing() != Standing::well) return;
+  member.suspect(now, std::string{member.name()} + ": no reply for longer than is usual");
+  probe(watched_of(member));
+}
+
+void UpstreamSet::begin_probing() {
+  for (const auto& watched : watched_) schedule_probe(*watched, base::Clock::now());
+}
+
+void UpstreamSet::schedule_probe(Watched& watched, base::TimePoint now) {
+  if (closing_) return;
+  if (watched.member.health().standing() != Standing::well) {
+    watched.probe_at(watched.member.health().probe_at());
+  } else if (terms_.probe_every.count() != 0) {
+    watched.probe_at(now + terms_.probe_every);
+  }
+}
+
+void UpstreamSet::probe(Watched& watched) {
+  if (closing_ || watched.probing) return;
+  watched.probing = true;
+  const base::TimePoint now = base::Clock::now();
+  boost::asio::co_spawn(
+      context_.executor,
+      watched.member.upstream().exchange(probe_ask_, now + watched.member.timeout()),
+      [self = shared_from_this(), &watched, now](const std::exception_ptr& thrown,
+                                                 base::Result<dns::KeptAnswer> reply) {
+        if (thrown)
+          reply =
+              std::unexpected(base::Error{base::Blame::us, base::Retry::never, "out of resources"});
+        self->probed(watched, now, std::move(reply));
+      });
+}
+
+void UpstreamSet::probed(Watched& watched, base::TimePoint asked,
+                         base::Result<dns::KeptAnswer> reply) {
+  const base::TimePoint now = base::Clock::now();
+  Member& member = watched.member;
+  watched.probing = false;
+  // It may refuse the probe's name and know the names that are asked: it is there.
+  const bool answered = reply && reply->rcode != dns::Rcode::servfail;
+  member.count_probe(answered);
+  if (answered) {
+    if (!member.pace().known()) member.replied(asked, now);
+    prove(member, now);
+  } else if (member.health().standing() != Standing::well || terms_.probe_every.count() != 0) {
+    fail(member, reply ? std::string{member.name()} + ": SERVFAIL" : reply.error().context, now);
+  }
+  schedule_probe(watched, now);
+}
+
+UpstreamSet::Watched& UpstreamSet::watched_of(const Member& member) {
+  return **std::ranges::find_if(watched_,
+                                [&](const auto& each) { return &each->member == &member; });
+}
+
+transports::Awaitable<void> UpstreamSet::close(base::TimePoint drain_until) {
+  closing_ = true;
+  for (const auto& watched : watched_) watched->forget();
+  for (const auto& watched : watched_) co_await watched->member.upstream().close(drain_until);
+}
+
+bool UpstreamSet::drain(std::string_view upstream, bool drained) {
+  const auto found = std::ranges::find_if(
+      watched_, [&](const auto& each) { return each->member.name() == upstream; });
+  if (found == watched_.end()) return false;
+  (*found)->member.drained = drained;
+  return true;
+}
+
+std::vector<UpstreamSet::State> UpstreamSet::states() const {
+  std::vector<State> states;
+  for (const auto& watched : watched_) {
+    const Member& member = watched->member;
+    states.push_back({terms_.name, std::string{member.name()}, member.line(),
+                      member.health().standing(), member.drained, member.pace().smoothed(),
+                      member.pace().p95(), member.health().last_error()});
+  }
+  return states;
+}
+
+}  // namespace gateway::upstreams
