@@ -108,8 +108,9 @@ Row<Upstream> url_row() {
               },
           .print = [](const Upstream& upstream) { return toml_string(upstream.url); },
           .accepts =
-              "udp://, tcp:// or tls://, an address, a port if not the usual one, and behind # the "
-              "certificate's name",
+              "udp://, tcp://, tls:// or quic://, an address, a port if not the usual one, and "
+              "behind # "
+              "the certificate's name",
           .applies = at_reload,
           .help =
               "The upstream's address, the transport as scheme. The name behind # is verified "

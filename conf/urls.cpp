@@ -236,8 +236,6 @@ std::expected<Upstream, Refusal> read_upstream_url(std::string_view url) {
     return refuse(std::format("`{}` is no host", parts->host), "name the upstream's address");
   const auto name = tls_name_of(*parts, *endpoint);
   if (!name) return std::unexpected(name.error());
-  if (parts->row->protocol == Protocol::doq)
-    return refuse("upstreams are not asked over QUIC", "write `tls://`");
   Upstream upstream;
   upstream.url = url;
   upstream.protocol = parts->row->protocol;

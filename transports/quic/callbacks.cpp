@@ -67,6 +67,10 @@ struct Callbacks {
     if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) of(user).host_.migrated(of(user));
     return 0;
   }
+  static int new_token(ngtcp2_conn*, const std::uint8_t* token, std::size_t size, void* user) {
+    of(user).host_.new_token(of(user), {token, size});
+    return 0;
+  }
   static void random(std::uint8_t* out, std::size_t size, const ngtcp2_rand_ctx*) {
     RAND_bytes(out, static_cast<int>(size));
   }
@@ -98,6 +102,7 @@ const ngtcp2_callbacks& callbacks() {
     all.get_new_connection_id2 = &Callbacks::new_id;
     all.remove_connection_id = &Callbacks::remove_id;
     all.path_validation = &Callbacks::path_validated;
+    all.recv_new_token = &Callbacks::new_token;
     all.rand = &Callbacks::random;
     return all;
   }();

@@ -2,7 +2,10 @@
 // goodbye.
 #include "transports/quic/connection.h"
 
+#include <openssl/rand.h>
+
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -16,6 +19,8 @@ namespace {
 constexpr int bursts_per_turn = 4;
 // The peer's ids that we remember: enough for a client that moves, small for one that plays.
 constexpr std::uint64_t peer_ids_max = 4;
+// Of the id that we make up for a server (RFC 9000 §7.2: eight at least).
+constexpr std::size_t first_id_size = 16;
 // RFC 7301 §3.2's alert for a protocol that is not spoken; RFC 9001 §8.1 wants it for none at all.
 constexpr std::uint8_t alert_no_application_protocol = 120;
 
@@ -40,12 +45,7 @@ Connection::~Connection() {
 std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, const Terms& terms,
                                                certs::SslPtr tls, const Secrets& secrets) {
   std::unique_ptr<Connection> made(new Connection(host, std::move(tls)));
-  SSL* ssl = made->tls_.get();
-  if (ssl == nullptr || ngtcp2_crypto_ossl_configure_server_session(ssl) != 0 ||
-      ngtcp2_crypto_ossl_ctx_new(&made->tls_glue_, ssl) != 0) {
-    return nullptr;
-  }
-  SSL_set_app_data(ssl, &made->self_);
+  if (!made->prepare_tls(true)) return nullptr;
 
   ngtcp2_settings settings;
   ngtcp2_settings_default(&settings);
@@ -92,6 +92,57 @@ std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, cons
   return made;
 }
 
+std::unique_ptr<Connection> Connection::dial(Host& host, Path path, const Terms& terms,
+                                             certs::SslPtr tls, base::Bytes token) {
+  std::unique_ptr<Connection> made(new Connection(host, std::move(tls)));
+  if (!made->prepare_tls(false)) return nullptr;
+
+  ngtcp2_settings settings;
+  ngtcp2_settings_default(&settings);
+  settings.initial_ts = stamp_now();
+  settings.handshake_timeout = duration_of(terms.handshake_timeout);
+  settings.no_pmtud = 1;
+  settings.token = token.data();
+  settings.tokenlen = token.size();
+
+  ngtcp2_transport_params params;
+  ngtcp2_transport_params_default(&params);
+  params.initial_max_data = terms.streams.octets;
+  params.initial_max_stream_data_bidi_local = terms.streams.stream_octets;
+  params.initial_max_stream_data_uni = terms.streams.stream_octets;
+  params.initial_max_streams_uni = terms.streams.unidirectional;
+  params.max_idle_timeout = duration_of(terms.idle_timeout);
+  params.active_connection_id_limit = peer_ids_max;
+  params.grease_quic_bit = 1;
+
+  ngtcp2_cid theirs{};
+  ngtcp2_cid ours{};
+  theirs.datalen = first_id_size;
+  std::array<std::uint8_t, NGTCP2_STATELESS_RESET_TOKENLEN> unused{};
+  const ngtcp2_path way = path.view();
+  if (RAND_bytes(theirs.data, first_id_size) != 1 || !host.issue_id(*made, ours, unused.data()) ||
+      ngtcp2_conn_client_new(&made->library_, &theirs, &ours, &way, NGTCP2_PROTO_VER_V1,
+                             &callbacks(), &settings, &params, nullptr, made.get()) != 0) {
+    return nullptr;
+  }
+  ngtcp2_conn_set_tls_native_handle(made->library_, made->tls_glue_);
+  made->update_expiry();
+  return made;
+}
+
+bool Connection::prepare_tls(bool server) {
+  SSL* ssl = tls_.get();
+  if (ssl == nullptr) return false;
+  const int configured = server ? ngtcp2_crypto_ossl_configure_server_session(ssl)
+                                : ngtcp2_crypto_ossl_configure_client_session(ssl);
+  if (configured != 0 || SSL_set_min_proto_version(ssl, TLS1_3_VERSION) != 1 ||
+      ngtcp2_crypto_ossl_ctx_new(&tls_glue_, ssl) != 0) {
+    return false;
+  }
+  SSL_set_app_data(ssl, &self_);
+  return true;
+}
+
 // ---- packets in
 
 Connection::Outcome Connection::read(const Datagram& datagram) {
@@ -106,7 +157,7 @@ Connection::Outcome Connection::read(const Datagram& datagram) {
   const int outcome = ngtcp2_conn_read_pkt(library_, &path, &info, datagram.octets.data(),
                                            datagram.octets.size(), stamp_now());
   switch (outcome) {
-    case 0: break;
+    case 0: heard_at_ = base::Clock::now(); break;
     case NGTCP2_ERR_RETRY:
       end(End::handshake_failed);
       state_ = State::finished;
@@ -335,6 +386,14 @@ void Connection::release(Stream& stream, std::size_t octets) {
   ngtcp2_conn_extend_max_stream_offset(library_, stream.id, octets);
 }
 
+std::uint64_t Connection::streams_left() const {
+  return library_ == nullptr ? 0 : ngtcp2_conn_get_streams_bidi_left(library_);
+}
+
+bool Connection::open(Stream& stream) {
+  return library_ != nullptr && ngtcp2_conn_open_bidi_stream(library_, &stream.id, &stream) == 0;
+}
+
 void Connection::grant_stream() {
   if (library_ != nullptr) ngtcp2_conn_extend_max_streams_bidi(library_, 1);
 }
@@ -352,6 +411,21 @@ Stream* Connection::find(StreamId id) const {
 
 base::Endpoint Connection::peer() const {
   return base::Endpoint::from_sockaddr(*ngtcp2_conn_get_path(library_)->remote.addr);
+}
+
+bool Connection::unacknowledged() const {
+  if (library_ == nullptr) return false;
+  ngtcp2_conn_info info;
+  ngtcp2_conn_get_conn_info(library_, &info);
+  constexpr int patience = 3;  // probes that were not answered
+  const std::chrono::nanoseconds probe(ngtcp2_conn_get_pto(library_));
+  return info.bytes_in_flight != 0 && base::Clock::now() - heard_at_ > patience * probe;
+}
+
+std::chrono::nanoseconds Connection::peer_idle_timeout() const {
+  const ngtcp2_transport_params* params =
+      library_ == nullptr ? nullptr : ngtcp2_conn_get_remote_transport_params(library_);
+  return std::chrono::nanoseconds(params == nullptr ? 0 : params->max_idle_timeout);
 }
 
 base::Bytes Connection::alpn() const {

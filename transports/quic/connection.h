@@ -51,6 +51,8 @@ class Connection {
     virtual void wants_turn(Connection& connection) = 0;
     /// The peer's address has changed, and the new one is validated.
     virtual void migrated(Connection& connection) = 0;
+    /// The server gave a token for the next connection to it.
+    virtual void new_token(Connection&, base::Bytes) {}
 
    protected:
     ~Host() = default;
@@ -72,6 +74,10 @@ class Connection {
   /// `tls` has its role and settings from certs/. Null when memory is short.
   static std::unique_ptr<Connection> accept(Host& host, Arrival arrival, const Terms& terms,
                                             certs::SslPtr tls, const Secrets& secrets);
+  /// To a server, over `path`; the first packet leaves with write(). `token` is from an earlier
+  /// connection's NEW_TOKEN, or empty.
+  static std::unique_ptr<Connection> dial(Host& host, Path path, const Terms& terms,
+                                          certs::SslPtr tls, base::Bytes token);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -100,6 +106,12 @@ class Connection {
   [[nodiscard]] base::Endpoint peer() const;
   [[nodiscard]] TlsFacts tls_facts() const { return facts_of(*tls_); }
   [[nodiscard]] base::Bytes alpn() const;
+  /// Until it has closed.
+  [[nodiscard]] const SSL& tls() const { return *tls_; }
+  /// The peer has been owing an acknowledgement for longer than it takes (RFC 9002 §6.2).
+  [[nodiscard]] bool unacknowledged() const;
+  /// How long the peer keeps a silent connection; zero: it does not say.
+  [[nodiscard]] std::chrono::nanoseconds peer_idle_timeout() const;
 
   // ---- for the codec
   /// Ends the connection with an application error, at the end of this wake-up.
@@ -111,6 +123,10 @@ class Connection {
   void release(Stream& stream, std::size_t octets);
   /// One more stream for the peer; see Codec::closed().
   void grant_stream();
+  /// How many streams we may still open.
+  [[nodiscard]] std::uint64_t streams_left() const;
+  /// A bidirectional one of ours. False: the peer allows no more.
+  [[nodiscard]] bool open(Stream& stream);
   /// RESET_STREAM and STOP_SENDING, as far as the stream is open.
   void reset(Stream& stream, std::uint64_t application_code);
   /// The stream of that id, if it is still known.
@@ -127,6 +143,7 @@ class Connection {
   enum class State : std::uint8_t { handshaking, open, closing, finished };
 
   Connection(Host& host, certs::SslPtr tls);
+  bool prepare_tls(bool server);
 
   ngtcp2_ssize write_packet(ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
                             std::size_t size, ngtcp2_tstamp now);
@@ -155,6 +172,7 @@ class Connection {
   bool goodbye_wanted_ = false;
   ngtcp2_ccerr error_{};
   base::TimePoint expiry_{};
+  base::TimePoint heard_at_{};  // the last packet that was the peer's
 
   // after the close
   std::vector<std::uint8_t> goodbye_;  // the packet that said so
