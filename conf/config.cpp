@@ -17,4 +17,8 @@ bool Proxy::is_balanced(Protocol protocol, const base::Address& from) const {
   return !balancers.empty() && std::ranges::contains(balanced, protocol) && holds(balancers, from);
 }
 
+bool Proxy::is_reverse_proxy(const base::Address& from) const {
+  return holds(reverse_proxies, from);
+}
+
 }  // namespace conf

@@ -240,7 +240,11 @@ struct Quic {
 struct Proxy {
   std::vector<base::Prefix> balancers;  ///< begin what they send with a PROXY header, always
   std::vector<Protocol> balanced{Protocol::tcp, Protocol::dot};  ///< on listeners of these
+  std::vector<base::Prefix> reverse_proxies;  ///< say in each HTTP request who asks
+  std::string field = "x-forwarded-for";      ///< in which header field
 
+  /// Is what it says about clients believed?
+  [[nodiscard]] bool is_reverse_proxy(const base::Address& from) const;
   /// Must what comes from there begin with a PROXY header?
   [[nodiscard]] bool is_balanced(Protocol protocol, const base::Address& from) const;
 

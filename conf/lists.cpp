@@ -92,6 +92,20 @@ Kind<std::vector<base::Prefix>> prefixes_of(bool may_be_empty, std::string accep
       .accepts = std::move(accepts)};
 }
 
+/// Of a web page, as browsers write it: RFC 6454 §6.2.
+std::expected<std::string, Refusal> read_origin(const std::string& text) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789-.:[]";
+  const std::size_t host = text.starts_with("https://")  ? 8
+                           : text.starts_with("http://") ? 7
+                                                         : std::string::npos;
+  const bool sound = host != std::string::npos && text.size() > host &&
+                     text.find_first_not_of(letters, host) == std::string::npos;
+  if (text == "*" || sound) return text;
+  return std::unexpected(Refusal{std::format("`{}` is not the origin of a page", text),
+                                 "write it like `\"https://www.example.org\"`: in lower case, "
+                                 "with the port if it is not the usual one, without a path"});
+}
+
 /// Balancers do not put headers in front of QUIC's datagrams.
 bool may_be_balanced(const ProtocolRow& row) {
   return row.socket == Socket::tcp || row.protocol == Protocol::udp;
@@ -139,37 +153,98 @@ std::expected<std::string, Refusal> read_pin(std::string_view text) {
           : "the SHA-256 of the certificate's public key in base64: 43 characters and `=`"});
 }
 
+constexpr std::size_t path_size_most = 255;
+
+std::expected<std::string, Refusal> read_url_path(const std::string& text) {
+  if (const std::size_t end = text.find_first_of("{?#"); end != std::string::npos) {
+    return std::unexpected(Refusal{std::format("`{}` is more than a path", text),
+                                   std::format("write `\"{}\"`", text.substr(0, end))});
+  }
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/";
+  if (!text.starts_with('/') || text.find_first_not_of(letters) != std::string::npos ||
+      text.size() > path_size_most) {
+    return std::unexpected(Refusal{std::format("`{}` is not the path of a URL", text),
+                                   "write it like `\"/dns-query\"`"});
+  }
+  return text;
+}
+
 }  // namespace
 
+Kind<std::string> url_path_or_off() {
+  return {.read = [](const Node& node, Reading& reading) -> std::optional<std::string> {
+            const auto text = read_text(node, "\"/resolve\"", reading);
+            if (!text || text->empty()) return text;
+            return or_complain(read_url_path(*text), node, reading);
+          },
+          .print = [](const std::string& value) { return toml_string(value); },
+          .accepts = "a path that begins with `/`, or \"\" for off"};
+}
+
+Kind<std::vector<std::string>> origins() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<std::string>(
+                    node, "\"https://www.example.org\"", true, reading,
+                    [&reading](const Node& item, const std::string& text) {
+                      return or_complain(read_origin(text), item, reading);
+                    });
+              },
+          .print =
+              [](const std::vector<std::string>& values) {
+                return print_list(values, [](const std::string& value) { return value; });
+              },
+          .accepts = "https:// and a host, or \"*\" for every page"};
+}
+
+Kind<std::vector<std::string>> url_paths() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<std::string>(
+                    node, "\"/dns-query\"", false, reading,
+                    [&reading](const Node& item, const std::string& text) {
+                      return or_complain(read_url_path(text), item, reading);
+                    });
+              },
+          .print =
+              [](const std::vector<std::string>& values) {
+                return print_list(values, [](const std::string& value) { return value; });
+              },
+          .accepts = "paths that begin with `/`"};
+}
+
 Kind<std::vector<ListenAddress>> listen_addresses() {
-  return {
-      .read =
-          [](const Node& node, Reading& reading) {
-            std::vector<std::pair<ListenAddress, std::uint32_t>> before;
-            return read_list<ListenAddress>(
-                node, "\"udp://127.0.0.1:53\"", false, reading,
-                [&](const Node& item, const std::string& text) {
-                  auto address = or_complain(read_listen_url(text), item, reading);
-                  if (!address) return address;
-                  const auto taken = std::ranges::find_if(before, [&address](const auto& other) {
-                    return same_socket(other.first, *address);
-                  });
-                  if (taken != before.end()) {
-                    reading.complain(item.place,
-                                     std::format("`{}` is taken by `{}` on line {}", text,
-                                                 taken->first.text, taken->second),
-                                     "keep one of the two, or give it another port");
-                    return std::optional<ListenAddress>{};
-                  }
-                  before.emplace_back(*address, item.place.line);
-                  return address;
-                });
-          },
-      .print =
-          [](const std::vector<ListenAddress>& values) {
-            return print_list(values, [](const ListenAddress& value) { return value.text; });
-          },
-      .accepts = "udp://, tcp://, tls:// or quic://, an address, and a port if not the usual one"};
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                std::vector<std::pair<ListenAddress, std::uint32_t>> before;
+                return read_list<ListenAddress>(
+                    node, "\"udp://127.0.0.1:53\"", false, reading,
+                    [&](const Node& item, const std::string& text) {
+                      auto address = or_complain(read_listen_url(text), item, reading);
+                      if (!address) return address;
+                      const auto taken =
+                          std::ranges::find_if(before, [&address](const auto& other) {
+                            return same_socket(other.first, *address);
+                          });
+                      if (taken != before.end()) {
+                        reading.complain(item.place,
+                                         std::format("`{}` is taken by `{}` on line {}", text,
+                                                     taken->first.text, taken->second),
+                                         "keep one of the two, or give it another port");
+                        return std::optional<ListenAddress>{};
+                      }
+                      before.emplace_back(*address, item.place.line);
+                      return address;
+                    });
+              },
+          .print =
+              [](const std::vector<ListenAddress>& values) {
+                return print_list(values, [](const ListenAddress& value) { return value.text; });
+              },
+          .accepts =
+              "udp://, tcp://, tls://, quic:// or https://, an address, and a port if not the "
+              "usual one"};
 }
 
 Kind<std::optional<base::Endpoint>> endpoint_or_off() {

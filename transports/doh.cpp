@@ -50,19 +50,32 @@ bool is_read(HttpMethod method) { return method == HttpMethod::get || method == 
 
 }  // namespace
 
+void DohRequest::begin(const conf::Proxy* believed) {
+  message_.clear();
+  told_.reset();
+  settings_ = nullptr;
+  origin_.clear();
+  complaint_ = {};
+  facts_ = {};
+  if (believed == nullptr) return;
+  told_.emplace(believed->reverse_proxies);
+  told_in_ = believed->field == "forwarded" ? ForwardedFor::Field::forwarded
+                                            : ForwardedFor::Field::x_forwarded_for;
+}
+
 void DohRequest::target(std::string_view path_and_query, const conf::Doh& settings) {
   settings_ = &settings;
   if (path_and_query.size() > HttpLimits::target_size_max) return refuse(414);
   const std::size_t mark = path_and_query.find('?');
   const std::string_view path = path_and_query.substr(0, mark);
   if (std::ranges::contains(settings.paths, path)) {
-    place_ = Place::wire;
+    facts_.place = Place::wire;
   } else if (!settings.json_path.empty() && path == settings.json_path) {
-    place_ = Place::json;
+    facts_.place = Place::json;
   } else if (settings.page && path == "/") {
-    place_ = Place::page;
+    facts_.place = Place::page;
   }
-  if (place_ == Place::wire || place_ == Place::json)
+  if (facts_.place == Place::wire || facts_.place == Place::json)
     query(mark == std::string_view::npos ? std::string_view{} : path_and_query.substr(mark + 1));
 }
 
@@ -73,13 +86,13 @@ void DohRequest::query(std::string_view text) {
     rest.remove_prefix(std::min(parameter.size() + 1, rest.size()));
     has_name = has_name || parameter.starts_with("name=");
     constexpr std::string_view dns = "dns=";
-    if (place_ != Place::wire || !parameter.starts_with(dns)) continue;
-    if (has_parameter_) return refuse(400);  // which one is meant?
-    has_parameter_ = true;
+    if (facts_.place != Place::wire || !parameter.starts_with(dns)) continue;
+    if (facts_.has_parameter) return refuse(400);  // which one is meant?
+    facts_.has_parameter = true;
     take_encoded(parameter.substr(dns.size()));
   }
-  has_question_ = place_ == Place::json || (has_name && !has_parameter_);
-  if (has_question_) take_question(text);
+  facts_.has_question = facts_.place == Place::json || (has_name && !facts_.has_parameter);
+  if (facts_.has_question) take_question(text);
 }
 
 void DohRequest::take_question(std::string_view text) {
@@ -105,16 +118,20 @@ void DohRequest::take_encoded(std::string_view text) {
 void DohRequest::field(std::string_view name, std::string_view value) {
   if (equal_ignoring_case(name, "content-type")) {
     const std::string_view type = trimmed(value.substr(0, value.find(';')));
-    type_fits_ = equal_ignoring_case(type, dns_message_type);
+    facts_.type_fits = equal_ignoring_case(type, dns_message_type);
   } else if (equal_ignoring_case(name, "content-length")) {
     std::uint64_t size = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), size);
     if (error == std::errc::result_out_of_range || size > dns::message_size_max) refuse(413);
   } else if (equal_ignoring_case(name, "accept")) {
-    accepts_json_ =
-        accepts_json_ || names_type(value, dns_json_type) || names_type(value, "application/json");
+    facts_.accepts_json = facts_.accepts_json || names_type(value, dns_json_type) ||
+                          names_type(value, "application/json");
   } else if (equal_ignoring_case(name, "origin")) {
     take_origin(trimmed(value));
+  } else if (told_) {
+    const bool rfc = told_in_ == ForwardedFor::Field::forwarded;
+    if (equal_ignoring_case(name, rfc ? "forwarded" : "x-forwarded-for"))
+      told_->take(told_in_, value);
   }
 }
 
@@ -131,48 +148,54 @@ void DohRequest::take_origin(std::string_view origin) {
 
 void DohRequest::content(base::Bytes octets) {
   if (octets.empty()) return;
-  has_content_ = true;
-  if (method_ != HttpMethod::post || refusal_ != 0) return;
+  facts_.has_content = true;
+  if (facts_.method != HttpMethod::post || facts_.refusal != 0) return;
   if (message_.size() + octets.size() > dns::message_size_max) return refuse(413);
   if (!message_.append(octets)) refuse(503);
 }
 
 std::uint16_t DohRequest::finish() {
-  if (refusal_ == 414 || refusal_ == 431) return refusal_;  // nothing else of it may be known
-  if (place_ == Place::nowhere) return 404;
+  if (facts_.refusal == 414 || facts_.refusal == 431)
+    return facts_.refusal;  // nothing else of it may be known
+  if (facts_.place == Place::nowhere) return 404;
   const auto& origins = settings_->cors_origins;
-  origin_matters_ = !origins.empty() && !std::ranges::contains(origins, "*");
-  if (method_ == HttpMethod::options && place_ != Place::page && !origins.empty()) return 204;
-  if (place_ == Place::page) return is_read(method_) ? 200 : 405;
-  switch (method_) {
+  facts_.origin_matters = !origins.empty() && !std::ranges::contains(origins, "*");
+  if (facts_.method == HttpMethod::options && facts_.place != Place::page && !origins.empty())
+    return 204;
+  if (facts_.place == Place::page) return is_read(facts_.method) ? 200 : 405;
+  switch (facts_.method) {
     case HttpMethod::post:
-      if (place_ == Place::json) return 405;
-      if (!type_fits_) return 415;
-      if ((has_parameter_ || has_question_) && (refusal_ == 0 || refusal_ == 400)) return 400;
+      if (facts_.place == Place::json) return 405;
+      if (!facts_.type_fits) return 415;
+      if ((facts_.has_parameter || facts_.has_question) &&
+          (facts_.refusal == 0 || facts_.refusal == 400))
+        return 400;
       break;
     case HttpMethod::get:
     case HttpMethod::head:
       // Content that nothing asks for has delayed other people's queries elsewhere
       // (CVE-2026-40208).
-      if (refusal_ == 0 && ((!has_parameter_ && !speaks_json()) || has_content_)) return 400;
+      if (facts_.refusal == 0 && ((!facts_.has_parameter && !speaks_json()) || facts_.has_content))
+        return 400;
       break;
     case HttpMethod::options:
     case HttpMethod::other: return 405;
   }
-  if (refusal_ == 0 && message_.size() == 0) return 400;
-  return refusal_;
+  if (facts_.refusal == 0 && message_.size() == 0) return 400;
+  return facts_.refusal;
 }
 
 /// Where wire format is asked, JSON is for clients that say they want it.
 bool DohRequest::speaks_json() const {
-  return has_question_ && is_read(method_) && (place_ == Place::json || accepts_json_);
+  return facts_.has_question && is_read(facts_.method) &&
+         (facts_.place == Place::json || facts_.accepts_json);
 }
 
 /// What depends on who asked, and how.
 void DohRequest::dress(HttpResponse& response) const {
-  const bool accept_matters = place_ == Place::wire && has_question_;
-  if (accept_matters) response.vary = origin_matters_ ? "accept, origin" : "accept";
-  if (!accept_matters && origin_matters_) response.vary = "origin";
+  const bool accept_matters = facts_.place == Place::wire && facts_.has_question;
+  if (accept_matters) response.vary = facts_.origin_matters ? "accept, origin" : "accept";
+  if (!accept_matters && facts_.origin_matters) response.vary = "origin";
   response.allow_origin = origin_;
   response.body_left_out = is_head();
 }
@@ -193,7 +216,7 @@ HttpResponse DohRequest::answer(base::Bytes wire, const AnswerSummary& summary,
 HttpResponse DohRequest::without_answer(std::uint16_t status, std::string_view page,
                                         std::string& text) const {
   HttpResponse response = doh_refusal(status);
-  const std::string_view allow = place_ == Place::wire ? "GET, HEAD, POST" : "GET, HEAD";
+  const std::string_view allow = facts_.place == Place::wire ? "GET, HEAD, POST" : "GET, HEAD";
   if (status == 405) response.allow = allow;
   if (status == 204) {
     response.content_type = {};

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "conf/config.h"
+#include "transports/forwarded.h"
 #include "transports/http_message.h"
 #include "transports/kept_octets.h"
 #include "transports/query.h"
@@ -23,7 +25,9 @@ class DohRequest {
  public:
   explicit DohRequest(OctetBudget& budget) : message_(budget) {}
 
-  void method(std::string_view name) { method_ = http_method(name); }
+  /// As new. `believed`: who sends it is a reverse proxy, which says on whose behalf.
+  void begin(const conf::Proxy* believed = nullptr);
+  void method(std::string_view name) { facts_.method = http_method(name); }
   /// Path and query, in origin form (RFC 9112 §3.2.1).
   void target(std::string_view path_and_query, const conf::Doh& settings);
   /// `name` in any letter case.
@@ -35,7 +39,12 @@ class DohRequest {
   /// All has come. 0: message() is the query; else the status of a response that is no answer.
   std::uint16_t finish();
   [[nodiscard]] base::Bytes message() const { return message_.all(); }
-  [[nodiscard]] bool is_head() const { return method_ == HttpMethod::head; }
+  [[nodiscard]] bool is_head() const { return facts_.method == HttpMethod::head; }
+
+  /// Whom the reverse proxy asks for, once the fields have come; nothing when it does not tell.
+  [[nodiscard]] std::optional<base::Address> client() const {
+    return told_ ? told_->client() : std::nullopt;
+  }
 
   /// To an answer, be it SERVFAIL or NXDOMAIN (RFC 8484 §4.2.1). The body is `wire`; or `text`,
   /// when the client asked for JSON, which is written there.
@@ -53,22 +62,27 @@ class DohRequest {
   [[nodiscard]] bool speaks_json() const;
   void dress(HttpResponse& response) const;
   void refuse(std::uint16_t status) {
-    if (refusal_ == 0) refusal_ = status;
+    if (facts_.refusal == 0) facts_.refusal = status;
   }
 
   KeptOctets message_;
+  std::optional<ForwardedFor> told_;
+  ForwardedFor::Field told_in_ = ForwardedFor::Field::x_forwarded_for;
   const conf::Doh* settings_ = nullptr;
   std::string origin_;          // of the page that may read the response
   std::string_view complaint_;  // about the parameters of a question; a literal
-  HttpMethod method_ = HttpMethod::other;
-  Place place_ = Place::nowhere;
-  std::uint16_t refusal_ = 0;
-  bool has_parameter_ = false;  // `dns=` in the query
-  bool has_question_ = false;   // `name=` in it, or it is where there should be one
-  bool has_content_ = false;
-  bool type_fits_ = false;
-  bool accepts_json_ = false;
-  bool origin_matters_ = false;  // another page might get another response
+  struct Facts {
+    HttpMethod method = HttpMethod::other;
+    Place place = Place::nowhere;
+    std::uint16_t refusal = 0;
+    bool has_parameter = false;  // `dns=` in the query
+    bool has_question = false;   // `name=` in it, or it is where there should be one
+    bool has_content = false;
+    bool type_fits = false;
+    bool accepts_json = false;
+    bool origin_matters = false;  // another page might get another response
+  };
+  Facts facts_;
 };
 
 /// To an answer in wire format.

@@ -81,7 +81,7 @@ void ForwardedFor::take(Field field, std::string_view value) {
 }
 
 void ForwardedFor::hop(const std::optional<base::Address>& address) {
-  const bool ours = address && std::ranges::any_of(proxies_, [&address](const base::Prefix& each) {
+  const bool ours = address && std::ranges::any_of(*proxies_, [&address](const base::Prefix& each) {
                       return each.contains(*address);
                     });
   // Proxies of ours stand between the client and us; only when there is nobody else is the farthest

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/address.h"
 
@@ -17,7 +17,8 @@ class ForwardedFor {
  public:
   enum class Field : std::uint8_t { x_forwarded_for, forwarded };
 
-  explicit ForwardedFor(std::span<const base::Prefix> proxies) : proxies_(proxies) {}
+  /// `proxies` may change meanwhile, and outlives this.
+  explicit ForwardedFor(const std::vector<base::Prefix>& proxies) : proxies_(&proxies) {}
 
   /// One field's value; several fields come in their order (RFC 9110 §5.3).
   void take(Field field, std::string_view value);
@@ -29,7 +30,7 @@ class ForwardedFor {
  private:
   void hop(const std::optional<base::Address>& address);
 
-  std::span<const base::Prefix> proxies_;
+  const std::vector<base::Prefix>* proxies_;
   std::optional<base::Address> client_;
 };
 

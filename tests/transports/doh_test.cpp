@@ -280,5 +280,35 @@ TEST_F(Requests, PagesAskBeforeTheyAsk) {
   EXPECT_EQ(get_with("/x", "Origin", "https://a.example", "OPTIONS"), 404);
 }
 
+// Behind a reverse proxy.
+
+TEST_F(Requests, WhomAProxyAsksForIsInTheOneFieldThatIsBelieved) {
+  conf::Proxy proxy;
+  proxy.reverse_proxies = {*base::Prefix::from_text("127.0.0.0/8")};
+  const auto client = [&](const conf::Proxy* believed) {
+    request_.emplace(budget_);
+    request_->begin(believed);
+    request_->method("GET");
+    request_->target("/dns-query?dns=" + std::string(example), settings_);
+    request_->field("X-Forwarded-For", "198.51.100.1, 203.0.113.7");
+    request_->field("forwarded", "for=203.0.113.8");
+    EXPECT_EQ(request_->finish(), 0);
+    return request_->client() ? request_->client()->to_text() : "";
+  };
+  EXPECT_EQ(client(nullptr), "");
+  EXPECT_EQ(client(&proxy), "203.0.113.7");
+  proxy.field = "forwarded";
+  EXPECT_EQ(client(&proxy), "203.0.113.8");
+}
+
+TEST_F(Requests, BeginForgetsEverything) {
+  settings_.cors_origins = {"*"};
+  ASSERT_EQ(get_with("/resolve?name=a", "Origin", "https://a.example"), 0);
+  request_->begin();
+  EXPECT_EQ(request_->finish(), 404);
+  EXPECT_EQ(request_->message().size(), 0U);
+  EXPECT_EQ(request_->without_answer(404, "", text_).allow_origin, "");
+}
+
 }  // namespace
 }  // namespace transports
