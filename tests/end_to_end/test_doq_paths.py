@@ -19,6 +19,7 @@ class Paths(RfcTest):
     def ask_all(self, relay, count, rebound=0):
         """Every answer, and none of them another's; at least so often over another port."""
         with DoqClient(relay.address, self.gateway.authority) as client:
+            client.keep_alive = 0.1
             first = 0
             while first < count or relay.rebound < rebound:
                 asked = {}
