@@ -173,9 +173,9 @@ struct Set {
   /// hedging already takes the slow moments away.
   Strategy strategy = Strategy::failover;
   std::uint32_t hedge = hedge_bounds.usual;  ///< second tries, in per cent of the set's queries
-  dns::Name probe_name;                      ///< the root
+  dns::Name probe_name{};                    ///< the root
   seconds probe_every = probe_every_bounds.usual;  ///< 0: only who is not well is probed
-  Line line;
+  Line line{};
 
   bool operator==(const Set&) const = default;
 };
