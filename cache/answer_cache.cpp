@@ -45,12 +45,17 @@ bool is_usable(const Entry* entry, base::Seconds32 now) {
 }
 
 void set_answer(Found& found, Entry& entry, base::Seconds32 now) {
-  entry.mark_visited();
+  const std::uint8_t marks = entry.mark_hit();
   const bool fresh = now < entry.expires;
   found.state = fresh ? Found::State::fresh : Found::State::stale;
   found.answer = entry.view();
   found.age = now - entry.inserted;
   found.ttl_left = fresh ? entry.expires - now : 0;
+  found.usable_for = entry.useless_from - now;
+  found.history = entry.history;
+  constexpr std::uint64_t parts_before_the_last = 9;  // of ten
+  found.ending = fresh && found.ttl_left * parts_before_the_last <= found.age &&
+                 (marks & (Entry::asked_for | Entry::refreshing)) == Entry::asked_for;
 }
 
 }  // namespace
@@ -65,7 +70,8 @@ class AnswerCache::Impl {
         slab_memory(plan.segments * plan.share),
         index(reinterpret_cast<Bucket*>(index_memory.data()), plan.segments, plan.buckets) {
     for (std::uint32_t number = 0; number < plan.segments; ++number) {
-      segments.emplace_back(index, epochs, slab_memory.data() + number * plan.share, plan.share);
+      segments.emplace_back(index, epochs, slab_memory.data() + number * plan.share, plan.share,
+                            plan.share / 100 * options.negative_percent);
     }
   }
 
@@ -103,6 +109,11 @@ Key AnswerCache::key_of(const dns::Question& question, bool dnssec_ok,
   return make_key(impl_->seed, question, dnssec_ok, checking_disabled);
 }
 
+void AnswerCache::fetch_ahead(std::span<const std::uint64_t> hashes) const {
+  for (const std::uint64_t hash : hashes) __builtin_prefetch(&impl_->index.first(hash));
+  for (const std::uint64_t hash : hashes) Index::fetch_entry(impl_->index.first(hash), hash);
+}
+
 Found AnswerCache::find(const Key& key, base::Seconds32 now) const {
   Found found;
   Entry* const exact = impl_->search({key, key.hash, Scope::question});
@@ -117,7 +128,7 @@ Found AnswerCache::find(const Key& key, base::Seconds32 now) const {
   }
   Entry* const failure = impl_->search({key, key.hash, Scope::failure});
   if (is_fresh(failure, now)) {
-    failure->mark_visited();
+    failure->mark_hit();
     found.failure_remembered = true;
     found.failure = failure->view();
     found.failure_ttl_left = failure->expires - now;
@@ -130,6 +141,24 @@ Found AnswerCache::find(const Key& key, base::Seconds32 now) const {
     set_answer(found, *missing, now);
   }
   return found;
+}
+
+bool AnswerCache::claim_refresh(const Key& key, base::Seconds32 now) const {
+  Entry* const exact = impl_->search({key, key.hash, Scope::question});
+  if (is_fresh(exact, now)) return exact->claim_refresh();
+  Entry* const missing = impl_->search(impl_->every_type(key));
+  return is_fresh(missing, now) && missing->claim_refresh();
+}
+
+History AnswerCache::history_with(const Key& key, const dns::AnswerView& next,
+                                  base::Seconds32 now) const {
+  const Entry* const exact = impl_->search({key, key.hash, Scope::question});
+  const Entry* const missing = impl_->search(impl_->every_type(key));
+  const Entry* before = exact;
+  if (exact == nullptr || (missing != nullptr && missing->inserted > exact->inserted))
+    before = missing;
+  return is_usable(before, now) ? before->history.with(!same_data(before->view(), next))
+                                : History{};
 }
 
 Found AnswerCache::find_cut(const Key& key, base::Seconds32 now, std::size_t least_size) const {
@@ -228,6 +257,8 @@ CacheStats AnswerCache::stats() const {
     sum.replaced += one.replaced.value();
     sum.evicted_expired += one.evicted_expired.value();
     sum.evicted_for_room += one.evicted_for_room.value();
+    sum.evicted_negative += one.evicted_negative.value();
+    sum.negative_octets += one.negative_octets.value();
     sum.flushed += one.flushed.value();
     sum.refused += one.refused.value();
   }

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/epoch.h"
 #include "cache/key.h"
 #include "cache/lifetime.h"
+#include "cache/volatility.h"
 #include "dns/answer.h"
 #include "dns/name.h"
 
@@ -29,6 +31,8 @@ struct CacheStats {
   std::uint64_t replaced = 0;  ///< of `inserts`: in the place of an older answer
   std::uint64_t evicted_expired = 0;
   std::uint64_t evicted_for_room = 0;
+  std::uint64_t evicted_negative = 0;  ///< beyond the share of what says that there is nothing
+  std::uint64_t negative_octets = 0;   ///< of `octets`: such answers, NXDOMAIN, NODATA and failures
   std::uint64_t flushed = 0;
   std::uint64_t refused =
       0;  ///< too large for a segment, not an answer to its key, or room only once readers are done
@@ -48,9 +52,13 @@ struct Found {
   enum class State : std::uint8_t { absent, fresh, stale };
   State state = State::absent;
   bool failure_remembered = false;     ///< and not expired
+  bool ending = false;                 ///< fresh, in the last tenth of its life, asked for before,
+                                       ///< and nobody refreshes it yet: see claim_refresh()
+  History history{};                   ///< of `answer`
   dns::AnswerView answer;              ///< unless absent
   std::uint32_t age = 0;               ///< seconds since `answer` was stored
   std::uint32_t ttl_left = 0;          ///< seconds until `answer` expires; 0 when stale
+  std::uint32_t usable_for = 0;        ///< seconds until it may not even serve stale
   dns::AnswerView failure;             ///< when remembered: rcode, EDE, a message with the question
   std::uint32_t failure_ttl_left = 0;  ///< seconds until an upstream may be asked again
 };
@@ -60,6 +68,7 @@ class AnswerCache {
   struct Options {
     std::uint64_t budget = 64 << 20;  ///< octets, hard; at least 1 MiB
     std::size_t threads = 1;  ///< how many will write: segments are at least four times as many
+    unsigned negative_percent = 25;  ///< of the budget: most for answers that say there is nothing
     HashSeed seed;
   };
 
@@ -74,6 +83,10 @@ class AnswerCache {
   [[nodiscard]] Key key_of(const dns::Question& question, bool dnssec_ok,
                            bool checking_disabled) const;
 
+  /// Fetches from memory what look-ups of these hashes of keys will read first, all at the same
+  /// time: one by one they would wait for it each. Inside a batch; a hint.
+  void fetch_ahead(std::span<const std::uint64_t> hashes) const;
+
   /// The exact question, or an NXDOMAIN for its name: the fresh one, or of two stale ones the
   /// later; and a failure that is remembered for the question. Inside a batch of the calling
   /// thread; no lock, no allocation.
@@ -86,6 +99,14 @@ class AnswerCache {
   /// asked for what is below them.
   [[nodiscard]] Found find_cut(const Key& key, base::Seconds32 now,
                                std::size_t least_size = 1) const;
+
+  /// True for one caller alone, who then refreshes the answer that find() gave as `ending`.
+  [[nodiscard]] bool claim_refresh(const Key& key, base::Seconds32 now) const;
+
+  /// What is known of how the answer changes, with `next`, which is about to be kept, counted in.
+  /// Inside a batch.
+  [[nodiscard]] History history_with(const Key& key, const dns::AnswerView& next,
+                                     base::Seconds32 now) const;
 
   /// Keeps a copy. An NXDOMAIN whose lifetime `cuts_below` is filed for all types. A failure
   /// (SERVFAIL …) never takes the place of an answer that may still serve stale: it is filed beside

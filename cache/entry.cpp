@@ -40,7 +40,8 @@ Entry* Entry::make(void* block, std::uint64_t hash, const Key& key, Scope scope,
       .variant = static_cast<std::uint8_t>(key.variant & 3U),
       .has_ede = answer.has_ede,
       .scope = scope,
-      .visited = 0,
+      .history = lifetime.history,
+      .marks = 0,
   };
   auto* at = reinterpret_cast<std::uint8_t*>(entry + 1);
   at = copy_to(at, answer.ttl_offsets);

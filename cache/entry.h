@@ -1,6 +1,6 @@
 // One kept answer as it lies in a slab: this header, the TTL offsets, the message, the EDE text.
-// Written once, then read by all threads; only the "visited" mark changes, and the fields of the
-// owning segment, which readers never look at.
+// Written once, then read by all threads; only the marks change, and the fields of the owning
+// segment, which readers never look at.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "cache/key.h"
 #include "cache/lifetime.h"
 #include "cache/lowered.h"
+#include "cache/volatility.h"
 #include "dns/answer.h"
 
 namespace cache {
@@ -43,12 +44,19 @@ struct Entry {
   std::uint8_t ede_text_size;
   std::uint8_t variant : 2;
   std::uint8_t has_ede : 1;
-  Scope scope;
-  std::atomic<std::uint8_t> visited;
+  Scope scope : 2;
+  History history;
+  std::atomic<std::uint8_t> marks;
+
+  // Bits of `marks`.
+  static constexpr std::uint8_t visited = 1;    ///< SIEVE's, which takes it away again
+  static constexpr std::uint8_t asked_for = 2;  ///< a hit since it was stored
+  static constexpr std::uint8_t refreshing = 4;
 
   /// Longer texts are cut; EDE texts are for people and short.
   static constexpr std::size_t ede_text_max = 255;
   static constexpr std::size_t question_offset = dns::header_size;
+  static constexpr std::size_t answer_count_offset = 6;
 
   /// Octets that an entry for this answer takes.
   static std::size_t size_for(const dns::AnswerView& answer) {
@@ -92,9 +100,30 @@ struct Entry {
     return dns::NameView{{first, at + 1}};
   }
 
-  /// Hits on a marked entry write nothing, so that its cache line stays shared between cores.
-  void mark_visited() {
-    if (visited.load(std::memory_order_relaxed) == 0) visited.store(1, std::memory_order_relaxed);
+  /// Gives the marks as they were. Hits on a marked entry write nothing, so that its cache line
+  /// stays shared between cores. A `refreshing` that another thread sets in between may be lost:
+  /// then the question is refreshed twice, which its flight makes one exchange.
+  std::uint8_t mark_hit() {
+    const std::uint8_t had = marks.load(std::memory_order_relaxed);
+    if ((had & (visited | asked_for)) != (visited | asked_for))
+      marks.store(had | visited | asked_for, std::memory_order_relaxed);
+    return had;
+  }
+  [[nodiscard]] bool is_visited() const {
+    return (marks.load(std::memory_order_relaxed) & visited) != 0;
+  }
+  void unmark_visited() {
+    marks.fetch_and(static_cast<std::uint8_t>(~visited), std::memory_order_relaxed);
+  }
+  /// True for one caller alone.
+  bool claim_refresh() {
+    std::uint8_t had = marks.load(std::memory_order_relaxed);
+    return (had & refreshing) == 0 && marks.compare_exchange_strong(had, had | refreshing);
+  }
+
+  /// Says that there is nothing: what a flood of random names fills a cache with.
+  [[nodiscard]] bool is_negative() const {
+    return rcode != dns::Rcode::noerror || base::load_u16(wire() + answer_count_offset) == 0;
   }
 
  private:

@@ -79,6 +79,16 @@ class Index {
     return nullptr;
   }
 
+  /// Fetches from memory the entries of a bucket that may be the one: header and, in most cases,
+  /// all of the answer.
+  static void fetch_entry(const Bucket& bucket, std::uint64_t hash) {
+    search(bucket, hash, [](const Entry& entry) {
+      __builtin_prefetch(&entry);
+      __builtin_prefetch(reinterpret_cast<const std::byte*>(&entry) + sizeof(Bucket));
+      return false;
+    });
+  }
+
   /// The segment's buckets are in use for good.
   void settle(std::uint64_t hash) const {
     prefer_huge_pages(&buckets_[std::uint64_t{segment_of(hash)} * per_segment_],

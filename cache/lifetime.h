@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "cache/volatility.h"
 #include "conf/config.h"
 #include "dns/answer.h"
 
@@ -24,6 +25,13 @@ struct Lifetime {
   std::uint32_t least_ttl =
       0;  ///< bounds for the TTLs inside the message; a negative answer's SOA gets at most
   std::uint32_t most_ttl = 0;  ///< the negative lifetime (RFC 2308 §5)
+  History history{};           ///< kept with the answer; see bound_stale()
+
+  /// Of a name that changes often, what is stale serves for less.
+  void bound_stale(History of_name) {
+    history = of_name;
+    stale_seconds = stale_seconds_for(of_name, stale_seconds);
+  }
 };
 
 Lifetime lifetime_of(const dns::AnswerFacts& facts, const conf::Cache& limits);

@@ -22,8 +22,13 @@ bool answers(const Key& key, const dns::AnswerView& answer) {
 
 }  // namespace
 
-Segment::Segment(const Index& index, base::Epochs& epochs, std::byte* memory, std::size_t size)
-    : index_(index), epochs_(epochs), memory_(memory), slabs_(memory, size) {}
+Segment::Segment(const Index& index, base::Epochs& epochs, std::byte* memory, std::size_t size,
+                 std::uint64_t negative_most)
+    : index_(index),
+      epochs_(epochs),
+      memory_(memory),
+      slabs_(memory, size),
+      negative_most_(negative_most) {}
 
 bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
                      base::Seconds32 now) {
@@ -45,6 +50,10 @@ bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const 
     slot_for_new(filing.hash, now).store(Slot::word_of(&entry));
     enqueue(entry);
     stats_.entries.add();
+  }
+  if (entry.is_negative()) {
+    stats_.negative_octets.add(block_of(entry));
+    keep_negative_share(now);
   }
   stats_.inserts.add();
   stats_.slab_octets.set(slabs_.octets());
@@ -103,22 +112,40 @@ void Segment::keep_reserve(std::size_t size_class, base::Seconds32 now) {
 
 // Eviction.
 
-/// SIEVE: the hand goes from old to new, takes the mark from entries that were asked for and evicts
-/// the first without one; what nobody can use any more goes whatever its mark. Gives the victim,
-/// unlinked; nullptr when there is none.
+/// Of the two queues, the one whose hand stands at the older entry: so both hands go through time
+/// together. Gives the victim, unlinked; nullptr when there is none.
 Entry* Segment::evict_one(base::Seconds32 now) {
-  std::uint32_t link = hand_ != none ? hand_ : oldest_;
+  const std::uint32_t positive = positive_.next();
+  const std::uint32_t negative = negative_.next();
+  const bool take_negative =
+      negative != none && (positive == none || at(negative).inserted <= at(positive).inserted);
+  return evict_from(take_negative ? negative_ : positive_, now, stats_.evicted_for_room);
+}
+
+/// SIEVE: the hand goes from old to new, takes the mark from entries that were asked for and evicts
+/// the first without one; what nobody can use any more goes whatever its mark.
+Entry* Segment::evict_from(Queue& queue, base::Seconds32 now, Tally& cause) {
+  std::uint32_t link = queue.next();
   if (link == none) return nullptr;
   for (unsigned passed = 0; passed < patience; ++passed) {
     Entry& entry = at(link);
-    if (now >= entry.useless_from || entry.visited.load(std::memory_order_relaxed) == 0) break;
-    entry.visited.store(0, std::memory_order_relaxed);
-    link = entry.newer != none ? entry.newer : oldest_;
+    if (now >= entry.useless_from || !entry.is_visited()) break;
+    entry.unmark_visited();
+    link = entry.newer != none ? entry.newer : queue.oldest;
   }
-  hand_ = link;
+  queue.hand = link;
   Entry& victim = at(link);
-  evict(victim, now);
+  evict(victim, now, cause);
   return &victim;
+}
+
+/// What says that there is nothing gives way to its like when it takes more than its share, however
+/// much room there is: under a flood of random names the answers that people use stay.
+void Segment::keep_negative_share(base::Seconds32 now) {
+  for (unsigned count = 0; count < evictions_at_once; ++count) {
+    if (stats_.negative_octets.value() <= negative_most_) return;
+    evict_from(negative_, now, stats_.evicted_negative);
+  }
 }
 
 /// Everything in a page's blocks, or in as many pages as a run of the class needs: sizes asked for
@@ -129,12 +156,12 @@ void Segment::evict_pages(std::uint32_t page, std::size_t size_class, base::Seco
   const std::uint32_t first = std::min(page, slabs_.pages() - count);
   slabs_.each_block(first, count, [this, now](void* block) {
     Entry& entry = *static_cast<Entry*>(block);
-    if (entry.newer != retired) evict(entry, now);
+    if (entry.newer != retired) evict(entry, now, stats_.evicted_for_room);
   });
 }
 
-void Segment::evict(Entry& entry, base::Seconds32 now) {
-  (now >= entry.useless_from ? stats_.evicted_expired : stats_.evicted_for_room).add();
+void Segment::evict(Entry& entry, base::Seconds32 now, Tally& cause) {
+  (now >= entry.useless_from ? stats_.evicted_expired : cause).add();
   remove(entry);
 }
 
@@ -176,7 +203,7 @@ Slot& Segment::slot_for_new(std::uint64_t hash, base::Seconds32 now) {
   for (Bucket* const bucket : buckets) {
     for (Slot& slot : bucket->slot) {
       const Entry& entry = *Slot::entry_of(slot.load());
-      const std::uint64_t marked = entry.visited.load(std::memory_order_relaxed);
+      const std::uint64_t marked = entry.is_visited() ? 1 : 0;
       const bool useless = now >= entry.useless_from;
       const std::uint64_t worth = useless ? 0 : (marked + 1) << 32 | entry.inserted;
       if (worth >= least_worth) continue;
@@ -184,7 +211,7 @@ Slot& Segment::slot_for_new(std::uint64_t hash, base::Seconds32 now) {
       least_worth = worth;
     }
   }
-  evict(*Slot::entry_of(least->load()), now);
+  evict(*Slot::entry_of(least->load()), now, stats_.evicted_for_room);
   return *least;
 }
 
@@ -211,7 +238,7 @@ Slot* Segment::move_one_away(Bucket& bucket) {
   return nullptr;
 }
 
-// The queue.
+// The queues.
 
 void Segment::remove(Entry& entry) {
   slot_of(entry)->store(Slot::empty);
@@ -221,34 +248,43 @@ void Segment::remove(Entry& entry) {
 }
 
 void Segment::enqueue(Entry& entry) {
-  entry.older = newest_;
+  Queue& queue = queue_of(entry);
+  entry.older = queue.newest;
   entry.newer = none;
-  (newest_ != none ? at(newest_).newer : oldest_) = link_to(entry);
-  newest_ = link_to(entry);
+  (queue.newest != none ? at(queue.newest).newer : queue.oldest) = link_to(entry);
+  queue.newest = link_to(entry);
 }
 
 void Segment::dequeue(Entry& entry) {
-  if (hand_ == link_to(entry)) hand_ = entry.newer;
-  (entry.older != none ? at(entry.older).newer : oldest_) = entry.newer;
-  (entry.newer != none ? at(entry.newer).older : newest_) = entry.older;
+  Queue& queue = queue_of(entry);
+  if (queue.hand == link_to(entry)) queue.hand = entry.newer;
+  (entry.older != none ? at(entry.older).newer : queue.oldest) = entry.newer;
+  (entry.newer != none ? at(entry.newer).older : queue.newest) = entry.older;
 }
 
 /// A newer answer to the same question stands where the old one stood, marked: that it was asked
 /// for again is a hit.
 void Segment::take_place(Entry& entry, Entry& old) {
+  entry.marks.store(Entry::visited, std::memory_order_relaxed);
+  Queue& queue = queue_of(entry);
+  if (&queue_of(old) != &queue) {
+    dequeue(old);
+    enqueue(entry);
+    return;
+  }
   const std::uint32_t link = link_to(entry);
   entry.older = old.older;
   entry.newer = old.newer;
-  (old.older != none ? at(old.older).newer : oldest_) = link;
-  (old.newer != none ? at(old.newer).older : newest_) = link;
-  if (hand_ == link_to(old)) hand_ = link;
-  entry.visited.store(1, std::memory_order_relaxed);
+  (old.older != none ? at(old.older).newer : queue.oldest) = link;
+  (old.newer != none ? at(old.newer).older : queue.newest) = link;
+  if (queue.hand == link_to(old)) queue.hand = link;
 }
 
 // Reclamation. An unlinked entry may still be read; its links no longer are anybody's but the
 // segment's.
 
 void Segment::retire(Entry& entry) {
+  if (entry.is_negative()) stats_.negative_octets.subtract(block_of(entry));
   entry.newer = retired;
   entry.older = later_;
   later_ = link_to(entry);

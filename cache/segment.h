@@ -1,5 +1,5 @@
 // A share of the cache that is written under one mutex: its part of the index, its slabs, its SIEVE
-// queue and what waits to be freed. Readers never come here. SIEVE: Zhang et al., NSDI 2024. Owned
+// queues and what waits to be freed. Readers never come here. SIEVE: Zhang et al., NSDI 2024. Owned
 // by AnswerCache.
 #pragma once
 
@@ -40,6 +40,8 @@ struct SegmentStats {
   Tally replaced;
   Tally evicted_expired;
   Tally evicted_for_room;
+  Tally evicted_negative;
+  Tally negative_octets;
   Tally flushed;
   Tally refused;
 };
@@ -53,7 +55,9 @@ struct Filing {
 
 class alignas(64) Segment {
  public:
-  Segment(const Index& index, base::Epochs& epochs, std::byte* memory, std::size_t size);
+  /// `negative_most`: octets that answers which say that there is nothing may take.
+  Segment(const Index& index, base::Epochs& epochs, std::byte* memory, std::size_t size,
+          std::uint64_t negative_most);
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
@@ -91,7 +95,24 @@ class alignas(64) Segment {
 
   void* room_for(std::size_t size, base::Seconds32 now);
   void keep_reserve(std::size_t size_class, base::Seconds32 now);
+  /// Entries by insertion, and where SIEVE's hand stands among them.
+  struct Queue {
+    std::uint32_t newest = none;
+    std::uint32_t oldest = none;
+    std::uint32_t hand = none;
+
+    [[nodiscard]] std::uint32_t next() const { return hand != none ? hand : oldest; }
+  };
+
   Entry* evict_one(base::Seconds32 now);
+  Entry* evict_from(Queue& queue, base::Seconds32 now, Tally& cause);
+  void keep_negative_share(base::Seconds32 now);
+  [[nodiscard]] Queue& queue_of(const Entry& entry) {
+    return entry.is_negative() ? negative_ : positive_;
+  }
+  [[nodiscard]] std::uint64_t block_of(const Entry& entry) const {
+    return Slabs::block_sizes[slabs_.class_of(&entry)];
+  }
   void evict_pages(std::uint32_t page, std::size_t size_class, base::Seconds32 now);
 
   [[nodiscard]] Slot* slot_of(const Filing& filing) const;
@@ -99,7 +120,7 @@ class alignas(64) Segment {
   static Slot* free_slot(Bucket& bucket);
   Slot* move_one_away(Bucket& bucket);
   Slot& slot_for_new(std::uint64_t hash, base::Seconds32 now);
-  void evict(Entry& entry, base::Seconds32 now);
+  void evict(Entry& entry, base::Seconds32 now, Tally& cause);
   void remove(Entry& entry);
 
   void enqueue(Entry& entry);
@@ -115,10 +136,10 @@ class alignas(64) Segment {
   std::mutex mutex_;
   Slabs slabs_;
 
-  // The SIEVE queue, by insertion.
-  std::uint32_t newest_ = none;
-  std::uint32_t oldest_ = none;
-  std::uint32_t hand_ = none;
+  // Two queues: a flood of names that do not exist turns the hand of its own alone.
+  Queue positive_;
+  Queue negative_;
+  const std::uint64_t negative_most_;
 
   // Unlinked entries: those that wait for one epoch to end, and those that came later and will wait
   // for the next.
@@ -135,12 +156,14 @@ template <class Predicate>
 std::uint64_t Segment::flush(Predicate&& goes) {
   const std::scoped_lock lock(mutex_);
   std::uint64_t gone = 0;
-  for (std::uint32_t link = newest_; link != none;) {
-    Entry& entry = at(link);
-    link = entry.older;
-    if (!goes(entry)) continue;
-    remove(entry);
-    ++gone;
+  for (const Queue* const queue : {&positive_, &negative_}) {
+    for (std::uint32_t link = queue->newest; link != none;) {
+      Entry& entry = at(link);
+      link = entry.older;
+      if (!goes(entry)) continue;
+      remove(entry);
+      ++gone;
+    }
   }
   stats_.flushed.add(gone);
   reclaim();

@@ -32,6 +32,9 @@ struct Alpn {
 inline constexpr Alpn alpn_dot{
     "\x03"
     "dot"};  // RFC 7858 §6.1 and the ALPN registry
+inline constexpr Alpn alpn_doq{
+    "\x03"
+    "doq"};  // RFC 9250 §4.1.1
 
 // ---- servers
 

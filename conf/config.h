@@ -110,6 +110,9 @@ struct Cache {
   static constexpr Bounds<seconds> failure_ttl_bounds{5s, 1s, 5min};  // RFC 9520 §3.2
   static constexpr Bounds<seconds> stale_bounds{24h, 0s,
                                                 168h};  // RFC 8767 §5 advises one to three days
+  static constexpr Bounds<milliseconds> stale_after_bounds{50ms, 0ms, 30s};
+  static constexpr Bounds<std::uint32_t> prefetch_bounds{64, 0, 10'000};
+  static constexpr Bounds<std::uint32_t> negative_share_bounds{25, 1, 100};
 
   std::uint64_t size = size_bounds.usual;  ///< octets, all memory of the cache
   seconds min_ttl = min_ttl_bounds.usual;
@@ -118,6 +121,11 @@ struct Cache {
   seconds failure_ttl = failure_ttl_bounds.usual;
   seconds stale =
       stale_bounds.usual;  ///< how long after expiry an answer may serve when upstreams fail; 0 off
+  milliseconds stale_after =
+      stale_after_bounds.usual;  ///< how long a client waits for a fresh one before a stale one
+  std::uint32_t prefetch = prefetch_bounds.usual;  ///< refreshes under way ahead of expiry; 0 off
+  std::uint32_t negative_share =
+      negative_share_bounds.usual;  ///< percent of `size`, for what says that there is nothing
 
   bool operator==(const Cache&) const = default;
 };
@@ -208,6 +216,41 @@ struct Tls {
   bool operator==(const Tls&) const = default;
 };
 
+/// `[doh]`: DNS over HTTP, whatever its version.
+struct Doh {
+  std::vector<std::string> paths{"/dns-query"};  ///< where DNS is asked (RFC 8484 §3)
+  std::string json_path = "/resolve";     ///< where scripts ask by parameters; empty: nowhere
+  bool page = true;                       ///< for people, at "/"
+  std::vector<std::string> cors_origins;  ///< of pages whose scripts may ask; "*": all
+
+  bool operator==(const Doh&) const = default;
+};
+
+/// `[quic]`
+struct Quic {
+  static constexpr Bounds<std::uint32_t> retry_above_bounds{100, 0, 100'000};
+
+  std::uint32_t retry_above =
+      retry_above_bounds.usual;  ///< handshakes under way on one worker and address
+
+  bool operator==(const Quic&) const = default;
+};
+
+/// `[proxy]`: who stands between clients and us, and may say who they are.
+struct Proxy {
+  std::vector<base::Prefix> balancers;  ///< begin what they send with a PROXY header, always
+  std::vector<Protocol> balanced{Protocol::tcp, Protocol::dot};  ///< on listeners of these
+  std::vector<base::Prefix> reverse_proxies;  ///< say in each HTTP request who asks
+  std::string field = "x-forwarded-for";      ///< in which header field
+
+  /// Is what it says about clients believed?
+  [[nodiscard]] bool is_reverse_proxy(const base::Address& from) const;
+  /// Must what comes from there begin with a PROXY header?
+  [[nodiscard]] bool is_balanced(Protocol protocol, const base::Address& from) const;
+
+  bool operator==(const Proxy&) const = default;
+};
+
 /// `[admin]`: /metrics and /healthz.
 struct Admin {
   std::optional<base::Endpoint> listen;  ///< default 127.0.0.1:8953; off with ""
@@ -232,6 +275,9 @@ struct Config {
   std::vector<Set> sets;  ///< those that the file has something to say of
   std::vector<Route> routes;
   Tls tls;
+  Doh doh;
+  Quic quic;
+  Proxy proxy;
   std::vector<Certificate> certificates;
   Admin admin;
   Logging log;

@@ -49,9 +49,17 @@ Kind<std::string> directory();
 Kind<std::vector<ListenAddress>> listen_addresses();
 Kind<std::optional<base::Endpoint>> endpoint_or_off();
 Kind<std::vector<base::Prefix>> prefixes();
+Kind<std::vector<base::Prefix>> prefixes_or_none();
+/// Transports that may stand behind a load balancer, by their schemes: "tls".
+Kind<std::vector<Protocol>> balanced_schemes();
 Kind<dns::Name> domain_name();
 Kind<std::vector<dns::Name>> names();
 Kind<std::vector<std::string>> pins();
+/// Of URLs: RFC 3986 §3.3, without what would have to be percent-encoded.
+Kind<std::vector<std::string>> url_paths();
+Kind<std::string> url_path_or_off();
+/// Of web pages: RFC 6454.
+Kind<std::vector<std::string>> origins();
 
 /// The node's text; nothing and a complaint when it is something else.
 std::optional<std::string> read_text(const Node& node, std::string_view like, Reading& reading);

@@ -52,10 +52,11 @@ std::string print_list(const std::vector<T>& values, auto print) {
   return '[' + out + ']';
 }
 
-/// Which sockets two listeners would fight for: TCP and TLS share the ports of TCP.
+/// Which sockets two listeners would fight for: TCP and TLS share the ports of TCP, DoQ those of
+/// UDP.
 bool same_socket(const ListenAddress& one, const ListenAddress& other) {
   return one.endpoint.port != 0 && one.endpoint == other.endpoint &&
-         row_of(one.protocol).stream == row_of(other.protocol).stream;
+         row_of(one.protocol).socket == row_of(other.protocol).socket;
 }
 
 std::expected<base::Prefix, Refusal> read_prefix(const std::string& text) {
@@ -73,6 +74,56 @@ std::expected<base::Prefix, Refusal> read_prefix(const std::string& text) {
   return std::unexpected(
       Refusal{std::format("`{}` is not a range of addresses", text),
               "write it like `\"192.168.0.0/16\"`, `\"fd00::/8\"`, or one address"});
+}
+
+Kind<std::vector<base::Prefix>> prefixes_of(bool may_be_empty, std::string accepts) {
+  return {
+      .read =
+          [may_be_empty](const Node& node, Reading& reading) {
+            return read_list<base::Prefix>(node, "\"192.168.0.0/16\"", may_be_empty, reading,
+                                           [&](const Node& item, const std::string& text) {
+                                             return or_complain(read_prefix(text), item, reading);
+                                           });
+          },
+      .print =
+          [](const std::vector<base::Prefix>& values) {
+            return print_list(values, [](const base::Prefix& value) { return value.to_text(); });
+          },
+      .accepts = std::move(accepts)};
+}
+
+/// Of a web page, as browsers write it: RFC 6454 §6.2.
+std::expected<std::string, Refusal> read_origin(const std::string& text) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789-.:[]";
+  const std::size_t host = text.starts_with("https://")  ? 8
+                           : text.starts_with("http://") ? 7
+                                                         : std::string::npos;
+  const bool sound = host != std::string::npos && text.size() > host &&
+                     text.find_first_not_of(letters, host) == std::string::npos;
+  if (text == "*" || sound) return text;
+  return std::unexpected(Refusal{std::format("`{}` is not the origin of a page", text),
+                                 "write it like `\"https://www.example.org\"`: in lower case, "
+                                 "with the port if it is not the usual one, without a path"});
+}
+
+/// Balancers do not put headers in front of QUIC's datagrams.
+bool may_be_balanced(const ProtocolRow& row) {
+  return row.socket == Socket::tcp || row.protocol == Protocol::udp;
+}
+
+std::string balanced_schemes_text() {
+  std::string out;
+  for (const ProtocolRow& row : protocols) {
+    if (may_be_balanced(row)) out += std::format("{}{}", out.empty() ? "" : ", ", row.scheme);
+  }
+  return out;
+}
+
+std::expected<Protocol, Refusal> read_balanced_scheme(std::string_view text) {
+  const auto protocol = protocol_from_scheme(text);
+  if (protocol && may_be_balanced(row_of(*protocol))) return *protocol;
+  return std::unexpected(Refusal{std::format("`{}` is no transport that balancers pass on", text),
+                                 std::format("there are {}", balanced_schemes_text())});
 }
 
 constexpr std::string_view base64_digits =
@@ -102,7 +153,66 @@ std::expected<std::string, Refusal> read_pin(std::string_view text) {
           : "the SHA-256 of the certificate's public key in base64: 43 characters and `=`"});
 }
 
+constexpr std::size_t path_size_most = 255;
+
+std::expected<std::string, Refusal> read_url_path(const std::string& text) {
+  if (const std::size_t end = text.find_first_of("{?#"); end != std::string::npos) {
+    return std::unexpected(Refusal{std::format("`{}` is more than a path", text),
+                                   std::format("write `\"{}\"`", text.substr(0, end))});
+  }
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/";
+  if (!text.starts_with('/') || text.find_first_not_of(letters) != std::string::npos ||
+      text.size() > path_size_most) {
+    return std::unexpected(Refusal{std::format("`{}` is not the path of a URL", text),
+                                   "write it like `\"/dns-query\"`"});
+  }
+  return text;
+}
+
 }  // namespace
+
+Kind<std::string> url_path_or_off() {
+  return {.read = [](const Node& node, Reading& reading) -> std::optional<std::string> {
+            const auto text = read_text(node, "\"/resolve\"", reading);
+            if (!text || text->empty()) return text;
+            return or_complain(read_url_path(*text), node, reading);
+          },
+          .print = [](const std::string& value) { return toml_string(value); },
+          .accepts = "a path that begins with `/`, or \"\" for off"};
+}
+
+Kind<std::vector<std::string>> origins() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<std::string>(
+                    node, "\"https://www.example.org\"", true, reading,
+                    [&reading](const Node& item, const std::string& text) {
+                      return or_complain(read_origin(text), item, reading);
+                    });
+              },
+          .print =
+              [](const std::vector<std::string>& values) {
+                return print_list(values, [](const std::string& value) { return value; });
+              },
+          .accepts = "https:// and a host, or \"*\" for every page"};
+}
+
+Kind<std::vector<std::string>> url_paths() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<std::string>(
+                    node, "\"/dns-query\"", false, reading,
+                    [&reading](const Node& item, const std::string& text) {
+                      return or_complain(read_url_path(text), item, reading);
+                    });
+              },
+          .print =
+              [](const std::vector<std::string>& values) {
+                return print_list(values, [](const std::string& value) { return value; });
+              },
+          .accepts = "paths that begin with `/`"};
+}
 
 Kind<std::vector<ListenAddress>> listen_addresses() {
   return {.read =
@@ -132,7 +242,9 @@ Kind<std::vector<ListenAddress>> listen_addresses() {
               [](const std::vector<ListenAddress>& values) {
                 return print_list(values, [](const ListenAddress& value) { return value.text; });
               },
-          .accepts = "udp://, tcp:// or tls://, an address, and a port if not the usual one"};
+          .accepts =
+              "udp://, tcp://, tls://, quic:// or https://, an address, and a port if not the "
+              "usual one"};
 }
 
 Kind<std::optional<base::Endpoint>> endpoint_or_off() {
@@ -149,19 +261,27 @@ Kind<std::optional<base::Endpoint>> endpoint_or_off() {
 }
 
 Kind<std::vector<base::Prefix>> prefixes() {
-  return {
-      .read =
-          [](const Node& node, Reading& reading) {
-            return read_list<base::Prefix>(node, "\"192.168.0.0/16\"", false, reading,
+  return prefixes_of(false, "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\"");
+}
+
+Kind<std::vector<base::Prefix>> prefixes_or_none() {
+  return prefixes_of(true, "addresses and ranges of addresses");
+}
+
+Kind<std::vector<Protocol>> balanced_schemes() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<Protocol>(node, "\"tls\"", false, reading,
                                            [&](const Node& item, const std::string& text) {
-                                             return or_complain(read_prefix(text), item, reading);
+                                             return or_complain(read_balanced_scheme(text), item,
+                                                                reading);
                                            });
-          },
-      .print =
-          [](const std::vector<base::Prefix>& values) {
-            return print_list(values, [](const base::Prefix& value) { return value.to_text(); });
-          },
-      .accepts = "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\""};
+              },
+          .print =
+              [](const std::vector<Protocol>& values) {
+                return print_list(values, [](Protocol value) { return row_of(value).scheme; });
+              },
+          .accepts = balanced_schemes_text()};
 }
 
 namespace {

@@ -77,7 +77,7 @@ const Node* value_at(const Node& root, std::string_view section, std::string_vie
 
 /// A query to ourselves would come back until its time is over.
 bool leads_to(const Upstream& upstream, const ListenAddress& listener) {
-  if (row_of(upstream.protocol).stream != row_of(listener.protocol).stream ||
+  if (row_of(upstream.protocol).socket != row_of(listener.protocol).socket ||
       upstream.endpoint.port != listener.endpoint.port)
     return false;
   const bool any =
@@ -106,7 +106,7 @@ void check_admin_against_listeners(const Node& root, const Config& config, Readi
   if (node == nullptr || !config.admin.listen || config.admin.listen->port == 0) return;
   const auto taken =
       std::ranges::find_if(config.server.listen, [&config](const ListenAddress& each) {
-        return row_of(each.protocol).stream && each.endpoint == *config.admin.listen;
+        return row_of(each.protocol).socket == Socket::tcp && each.endpoint == *config.admin.listen;
       });
   if (taken == config.server.listen.end()) return;
   reading.complain(node->place, std::format("`{}` is taken by `{}`", node->text, taken->text),

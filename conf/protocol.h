@@ -10,7 +10,10 @@
 
 namespace conf {
 
-enum class Protocol : std::uint8_t { udp, tcp, dot };
+enum class Protocol : std::uint8_t { udp, tcp, dot, doq };
+
+/// Whose ports a transport uses.
+enum class Socket : std::uint8_t { udp, tcp };
 
 struct ProtocolRow {
   Protocol protocol;
@@ -19,12 +22,14 @@ struct ProtocolRow {
   std::uint16_t port;       ///< when the URL names none
   bool encrypted;
   bool stream;  ///< the answer's size is bounded by 65,535 octets alone
+  Socket socket;
 };
 
-inline constexpr std::array<ProtocolRow, 3> protocols{{
-    {Protocol::udp, "udp", "udp", 53, false, false},
-    {Protocol::tcp, "tcp", "tcp", 53, false, true},
-    {Protocol::dot, "tls", "dot", 853, true, true},
+inline constexpr std::array<ProtocolRow, 4> protocols{{
+    {Protocol::udp, "udp", "udp", 53, false, false, Socket::udp},
+    {Protocol::tcp, "tcp", "tcp", 53, false, true, Socket::tcp},
+    {Protocol::dot, "tls", "dot", 853, true, true, Socket::tcp},
+    {Protocol::doq, "quic", "doq", 853, true, true, Socket::udp},
 }};
 
 constexpr const ProtocolRow& row_of(Protocol protocol) {

@@ -1,5 +1,5 @@
 // How the rows of a table become a Section: reading by rows, unknown and missing keys, lists of
-// tables. Templates over the part of the configuration; for conf/sections.cpp alone.
+// tables. Templates over the part of the configuration; for conf/sections*.cpp alone.
 #pragma once
 
 #include <format>

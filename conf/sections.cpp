@@ -5,6 +5,9 @@
 #include <format>
 
 #include "conf/rows.h"
+#include "conf/sections_doh.h"
+#include "conf/sections_proxy.h"
+#include "conf/sections_quic.h"
 #include "conf/sections_routing.h"
 #include "conf/spelling.h"
 #include "conf/urls.h"
@@ -29,8 +32,9 @@ Table<Server> server() {
                   "at the usual addresses when `listen` is not given."),
               row("listen", &Server::listen, listen_addresses(), at_restart,
                   "Where to listen, the transport as scheme: udp (port 53), tcp (53), tls (853, "
-                  "DNS over TLS). All addresses of the machine are 0.0.0.0 and [::]. Usual is "
-                  "plain DNS on the loopback addresses, with a `name` DNS over TLS as well."),
+                  "DNS over TLS), quic (853, DNS over QUIC), https (443, DNS over HTTP/2 and "
+                  "HTTP/1.1). All addresses of the machine are 0.0.0.0 and [::]. Usual is plain "
+                  "DNS on the loopback addresses, with a `name` the encrypted transports as well."),
               row("allow", &Server::allow, prefixes(), at_reload,
                   "Who may ask; all others are refused. Usual are this machine and private "
                   "networks, for an open resolver is soon a weapon in other people's hands."),
@@ -104,8 +108,9 @@ Row<Upstream> url_row() {
               },
           .print = [](const Upstream& upstream) { return toml_string(upstream.url); },
           .accepts =
-              "udp://, tcp:// or tls://, an address, a port if not the usual one, and behind # the "
-              "certificate's name",
+              "udp://, tcp://, tls:// or quic://, an address, a port if not the usual one, and "
+              "behind # "
+              "the certificate's name",
           .applies = at_reload,
           .help =
               "The upstream's address, the transport as scheme. The name behind # is verified "
@@ -205,8 +210,24 @@ Table<Cache> cache() {
               row("failure_ttl", &Cache::failure_ttl, whole_seconds(Cache::failure_ttl_bounds),
                   at_reload, "How long a failed question is not asked again (RFC 9520)."),
               row("stale", &Cache::stale, whole_seconds(Cache::stale_bounds), at_reload,
-                  "How long after its end an answer may still serve when all upstreams fail (RFC "
-                  "8767); 0s is never."),
+                  "How long after its end an answer may still serve when upstreams fail or are "
+                  "slow "
+                  "(RFC 8767); 0s is never. For names whose answers change often it is less: each "
+                  "change among the last eight refreshes halves it."),
+              row("stale_after", &Cache::stale_after, duration(Cache::stale_after_bounds),
+                  at_reload,
+                  "How long a client waits for a fresh answer when there is a stale one; then it "
+                  "gets that, and the fresh one is kept when it comes. 0ms is at once; a time "
+                  "above "
+                  "`query_timeout` is only when upstreams fail."),
+              row("prefetch", &Cache::prefetch, count(Cache::prefetch_bounds), at_reload,
+                  "Answers that are asked for again and again are refreshed in the last tenth of "
+                  "their time, so that nobody waits for them; so many at a time. 0 is never."),
+              row("negative_share", &Cache::negative_share, count(Cache::negative_share_bounds),
+                  at_restart,
+                  "Percent of `size` that names which do not exist, and failures, may take: a "
+                  "flood "
+                  "of random names does not drive out the answers that people use."),
           },
       .check = [](const Node& table, const Cache& values, Reading& reading) {
         if (values.min_ttl <= values.max_ttl) return;
@@ -340,6 +361,9 @@ const std::vector<Section>& sections() {
       single(&Config::cache, cache()),
       single(&Config::limits, limits()),
       single(&Config::tls, tls()),
+      single(&Config::doh, doh()),
+      quic_section(),
+      single(&Config::proxy, proxy()),
       single(&Config::admin, admin()),
       single(&Config::log, logging())};
   return all;

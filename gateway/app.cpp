@@ -94,23 +94,15 @@ App::App(const conf::Config& config, base::Log& log, Options options)
       certificates_(open_certificates(snapshots_.share()->config, log)),
       cache_({.budget = snapshots_.share()->config.cache.size,
               .threads = snapshots_.share()->workers,
+              .negative_percent = snapshots_.share()->config.cache.negative_share,
               .seed = cache::HashSeed::random()},
              epochs_),
       waiting_(snapshots_.share()->config.limits.queries_waiting),
       homes_(snapshots_.share()->workers),
-      shared_{log,
-              metrics_,
-              epochs_,
-              cache_,
-              snapshots_,
-              flights_,
-              cookies_,
-              certificates_.get(),
-              authorities_,
-              sessions_,
-              waiting_,
-              homes_,
-              options_.observer},
+      shared_{log,          metrics_,         epochs_,  cache_,
+              snapshots_,   flights_,         cookies_, certificates_.get(),
+              authorities_, sessions_,        waiting_, quic_,
+              homes_,       options_.observer},
       admin_(admin_options(snapshots_.share()->config), std::move(control_socket_), *this, log) {
   register_metrics();
   start_workers();
@@ -126,7 +118,7 @@ void App::start_workers() {
   // SO_REUSEPORT would let another gateway of this user share our ports without a word.
   for (const conf::ListenAddress& address : config.server.listen) transports::require_free(address);
   for (std::size_t i = 0; i < homes_.size(); ++i) {
-    workers_.push_back(std::make_unique<Worker>(shared_, config));
+    workers_.push_back(std::make_unique<Worker>(shared_, config, static_cast<std::uint8_t>(i)));
     homes_[i] = workers_.back()->port();
     if (i != 0) continue;
     // Port 0: the kernel chooses for the first worker, and the others share it.
@@ -237,9 +229,12 @@ admin::CacheStatus App::cache_stats() {
   const auto total = [this](std::string_view family, const base::Labels& labels) {
     return static_cast<std::uint64_t>(metrics_.total(family, labels));
   };
-  return {cache_.stats(), total("sallyport_cache_hits_total", {{"state", "fresh"}}),
+  return {cache_.stats(),
+          total("sallyport_cache_hits_total", {{"state", "fresh"}}),
           total("sallyport_cache_hits_total", {{"state", "stale"}}),
-          total("sallyport_cache_misses_total", {})};
+          total("sallyport_cache_misses_total", {}),
+          total("sallyport_cache_stale_answers_total", {{"reason", "slow"}}),
+          total("sallyport_cache_prefetches_total", {{"result", "renewed"}})};
 }
 
 admin::Status App::status() {
@@ -305,6 +300,12 @@ void App::register_cache_metrics() {
   gauge("sallyport_cache_entries", &cache::CacheStats::entries);
   gauge("sallyport_cache_octets", &cache::CacheStats::octets);
   gauge("sallyport_cache_budget_octets", &cache::CacheStats::budget);
+  gauge("sallyport_cache_negative_octets", &cache::CacheStats::negative_octets);
+  for (const auto& [result, count] : {std::pair{"renewed", &flights_.refreshes().renewed},
+                                      std::pair{"failed", &flights_.refreshes().failed}}) {
+    metrics_.add_counter("sallyport_cache_prefetches_total", {{"result", result}},
+                         [count] { return static_cast<double>(count->load()); });
+  }
   const auto counter = [this](std::string_view family, base::Labels labels,
                               std::uint64_t cache::CacheStats::* field) {
     metrics_.add_counter(family, std::move(labels),
@@ -315,6 +316,8 @@ void App::register_cache_metrics() {
           &cache::CacheStats::evicted_expired);
   counter("sallyport_cache_evictions_total", {{"cause", "room"}},
           &cache::CacheStats::evicted_for_room);
+  counter("sallyport_cache_evictions_total", {{"cause", "negative_share"}},
+          &cache::CacheStats::evicted_negative);
   counter("sallyport_cache_evictions_total", {{"cause", "replaced"}}, &cache::CacheStats::replaced);
   counter("sallyport_cache_evictions_total", {{"cause", "flushed"}}, &cache::CacheStats::flushed);
 }

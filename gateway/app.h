@@ -93,6 +93,7 @@ class App final : public admin::Control {
   Flights flights_;
   transports::SessionRegistry sessions_;
   transports::WaitingBudget waiting_;
+  transports::quic::Process quic_;
   std::vector<HomePort> homes_;
   SharedParts shared_;
   std::vector<conf::ListenAddress> listening_;

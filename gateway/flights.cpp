@@ -9,18 +9,50 @@ bool Flights::add(const FlightKey& key, Waiter waiter) {
   Segment& segment = segment_of(key);
   const std::scoped_lock lock{segment.mutex};
   auto [flight, is_new] = segment.flights.try_emplace(key);
-  flight->second.push_back(std::move(waiter));
+  flight->second.waiters.push_back(std::move(waiter));
+  return is_new;
+}
+
+bool Flights::is_late(const FlightKey& key, base::Clock::duration patience) {
+  Segment& segment = segment_of(key);
+  const std::scoped_lock lock{segment.mutex};
+  const auto flight = segment.flights.find(key);
+  return flight != segment.flights.end() && base::Clock::now() - flight->second.began >= patience;
+}
+
+bool Flights::reserve_refresh(std::uint32_t most) {
+  if (refreshing_.load(std::memory_order_relaxed) >= most) return false;
+  if (refreshing_.fetch_add(1) < most) return true;
+  refreshing_.fetch_sub(1);
+  return false;
+}
+
+bool Flights::begin_refresh(const FlightKey& key) {
+  Segment& segment = segment_of(key);
+  const std::scoped_lock lock{segment.mutex};
+  auto [flight, is_new] = segment.flights.try_emplace(key);
+  if (is_new) {
+    flight->second.is_refresh = true;
+  } else {
+    give_back_refresh();
+  }
   return is_new;
 }
 
 void Flights::land(const FlightKey& key, std::shared_ptr<const Landed> landed) {
-  std::vector<Waiter> waiters;
+  Flight flight;
   {
     Segment& segment = segment_of(key);
     const std::scoped_lock lock{segment.mutex};
-    auto flight = segment.flights.extract(key);
-    if (flight) waiters = std::move(flight.mapped());
+    if (auto ended = segment.flights.extract(key)) flight = std::move(ended.mapped());
   }
+  if (flight.is_refresh) {
+    give_back_refresh();
+    const dns::Rcode rcode = landed->answer.rcode;
+    const bool renewed = rcode == dns::Rcode::noerror || rcode == dns::Rcode::nxdomain;
+    ++(renewed ? refresh_stats_.renewed : refresh_stats_.failed);
+  }
+  std::vector<Waiter>& waiters = flight.waiters;
   std::ranges::stable_sort(waiters, std::ranges::less{}, &Waiter::home);
   for (auto first = waiters.begin(); first != waiters.end();) {
     Mailbox* const home = first->home;

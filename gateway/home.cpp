@@ -60,14 +60,14 @@ std::shared_ptr<upstreams::Sets> Home::replace(std::shared_ptr<upstreams::Sets> 
   return std::exchange(upstreams_, std::move(next));
 }
 
-void Home::fly(const FlightKey& key, base::TimePoint deadline) {
-  boost::asio::co_spawn(parts_.context, run(key, deadline), boost::asio::detached);
+void Home::fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose) {
+  boost::asio::co_spawn(parts_.context, run(key, deadline, purpose), boost::asio::detached);
 }
 
-transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline) {
+transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline, Purpose purpose) {
   std::shared_ptr<const Landed> result;
   try {
-    result = co_await exchange(key, deadline);
+    result = co_await exchange(key, deadline, purpose);
   } catch (const std::exception&
                error) {  // memory, descriptors: those who wait get an answer all the same
     parts_.log.error("exchange failed", {{"error", error.what()}});
@@ -78,8 +78,11 @@ transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline) {
 }
 
 transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey key,
-                                                                    base::TimePoint deadline) {
-  if (auto found = found_meanwhile(key)) co_return found;
+                                                                    base::TimePoint deadline,
+                                                                    Purpose purpose) {
+  if (purpose == Purpose::answer) {
+    if (auto found = found_meanwhile(key)) co_return found;
+  }
   std::shared_ptr<upstreams::Sets> asked = upstreams_;  // a reload may replace them meanwhile
   if (!asked) {
     co_return landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"),
@@ -123,10 +126,17 @@ std::shared_ptr<const Landed> Home::store(const FlightKey& key, const upstreams:
     return landed(std::move(failure), transports::Source::failure);
   }
   const dns::AnswerFacts facts = dns::facts_of(reply->view());
-  const cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
+  cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
   dns::clamp_ttls(*reply, lifetime.least_ttl, lifetime.most_ttl);
+  if (!lifetime.failure) lifetime.bound_stale(history_with(at, reply->view(), now));
   if (lifetime.keep && keep) parts_.cache.insert(at, reply->view(), lifetime, now);
   return landed(std::move(*reply), transports::Source::upstream);
+}
+
+cache::History Home::history_with(const cache::Key& key, const dns::AnswerView& next,
+                                  base::Seconds32 now) {
+  const base::EpochBatch batch{parts_.epoch};
+  return parts_.cache.history_with(key, next, now);
 }
 
 }  // namespace gateway

@@ -41,13 +41,17 @@ class Home {
   /// For the sets: hedges and probes are due by it.
   [[nodiscard]] transports::TimerWheel& timers() { return timers_; }
 
+  /// What a flight is for: a question that the cache cannot answer, or one that it soon cannot.
+  enum class Purpose : std::uint8_t { answer, refresh };
+
   /// Exchange, match, store; then the flight is landed, whatever happens.
-  void fly(const FlightKey& key, base::TimePoint deadline);
+  void fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose = Purpose::answer);
 
  private:
-  transports::Awaitable<void> run(FlightKey key, base::TimePoint deadline);
+  transports::Awaitable<void> run(FlightKey key, base::TimePoint deadline, Purpose purpose);
   transports::Awaitable<std::shared_ptr<const Landed>> exchange(FlightKey key,
-                                                                base::TimePoint deadline);
+                                                                base::TimePoint deadline,
+                                                                Purpose purpose);
   /// Another flight for the question may have landed between the look-up that missed and the start
   /// of this one.
   std::shared_ptr<const Landed> found_meanwhile(const FlightKey& key);
@@ -56,6 +60,8 @@ class Home {
   /// kept.
   std::shared_ptr<const Landed> store(const FlightKey& key, const upstreams::Sets& asked,
                                       base::Result<dns::KeptAnswer> reply);
+  cache::History history_with(const cache::Key& key, const dns::AnswerView& next,
+                              base::Seconds32 now);
 
   Parts parts_;
   transports::TimerWheel timers_{parts_.context, upstreams::SetContext::tick};

@@ -21,6 +21,10 @@ class Mailbox {
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
+  [[nodiscard]] boost::asio::io_context::executor_type executor() const {
+    return context_.get_executor();
+  }
+
   void push(Work work) {
     bool wake = false;
     {

@@ -7,6 +7,8 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace gateway {
@@ -62,10 +64,22 @@ base::TimePoint Pipeline::begin_batch() {
 }
 
 void Pipeline::end_batch() {
-  if (--depth_ == 0) {
-    snapshot_ = nullptr;
-    parts_.epoch.end();
+  if (--depth_ != 0) return;
+  snapshot_ = nullptr;
+  parts_.epoch.end();
+  if (refreshes_noted_ != 0 && !refreshes_posted_) {
+    refreshes_posted_ = true;
+    parts_.mailbox.push([this] { begin_refreshes(); });
   }
+}
+
+void Pipeline::expect(std::span<const Query> queries) {
+  std::array<std::uint64_t, 32> hashes;  // of a listener's batch at most
+  std::size_t count = 0;
+  for (const Query& query : queries.first(std::min(queries.size(), hashes.size()))) {
+    if (query.verdict == dns::Verdict::accept) hashes[count++] = key_of(query).hash;
+  }
+  parts_.cache.fetch_ahead(std::span{hashes}.first(count));
 }
 
 bool Pipeline::answer_now(const Query& query, Reply& reply) {
@@ -76,12 +90,25 @@ bool Pipeline::answer_now(const Query& query, Reply& reply) {
 transports::Awaitable<transports::Answer> Pipeline::answer(Query query) {
   transports::Answer answer;
   HomePort home;
+  std::optional<base::Clock::duration> patience;
   {
     const transports::Batch batch{*this};
     if (find_above(query, answer)) co_return answer;
     home = home_of(key_of(query).hash);
+    patience = patience_of(query);
+    if (patience && parts_.flights.is_late(flight_key_of(query), *patience) &&
+        answer_known(query, answer)) {
+      co_return answer;
+    }
   }
-  const std::shared_ptr<const Landed> landed = co_await join(query, home);
+  std::shared_ptr<const Landed> landed = co_await join(query, home, patience);
+  if (!landed) {  // RFC 8767 §5: the client's timer
+    {
+      const transports::Batch batch{*this};
+      if (answer_known(query, answer)) co_return answer;
+    }
+    landed = co_await join(query, home, std::nullopt);  // what was stale was evicted meanwhile
+  }
   const transports::Batch batch{*this};
   answer_landed(query, *landed, answer);
   co_return answer;
@@ -118,18 +145,21 @@ bool Pipeline::judge(const Query& query, Reply& reply) {
 }
 
 bool Pipeline::find(const Query& query, Reply& reply) {
-  const cache::Found found = parts_.cache.find(key_of(query), base::seconds_of(now_));
+  const cache::Key key = key_of(query);
+  const cache::Found found = parts_.cache.find(key, base::seconds_of(now_));
   if (found.state == cache::Found::State::fresh) {
+    if (found.ending) [[unlikely]]
+      refresh_soon(query, key);
     dns::FitOptions options;
     options.age = found.age;
     fit(query, found.answer, options, reply);
-    counters_.cache_hit(false);
+    counters_.cache_hit();
     respond(query, reply, Source::cache, found.ttl_left);
     return true;
   }
   if (found.failure_remembered) {  // RFC 9520 §3.2: do not ask again yet
     if (found.state == cache::Found::State::stale) {
-      serve_stale(query, found, reply);
+      serve_stale(query, found, StaleReason::failed_before, reply);
     } else {
       fit(query, found.failure, {}, reply);
       respond(query, reply, Source::failure, 0);
@@ -155,28 +185,73 @@ bool Pipeline::find_above(const Query& query, transports::Answer& answer) {
   return true;
 }
 
-transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(const Query& query,
-                                                                    HomePort home) {
-  FlightKey key;
-  key.question = query.request.question;
-  key.dnssec_ok = query.request.edns.dnssec_ok;
-  key.checking_disabled = query.request.checking_disabled();
-  key.hash = key_of(query).hash;
+transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(
+    const Query& query, HomePort home, std::optional<base::Clock::duration> patience) {
+  const FlightKey key = flight_key_of(query);
   const base::TimePoint deadline = query.deadline - landing_margin;
-  if (home.mailbox == &parts_.mailbox) {
-    return parts_.flights.join(key, parts_.mailbox,
-                               [home, key, deadline] { home.home->fly(key, deadline); });
-  }
-  return parts_.flights.join(key, parts_.mailbox, [home, key, deadline] {
+  const auto launch = [home, key, deadline, here = &parts_.mailbox] {
+    if (home.mailbox == here) return home.home->fly(key, deadline);
     home.mailbox->push([home, key, deadline] { home.home->fly(key, deadline); });
+  };
+  if (patience) return parts_.flights.join_for(*patience, key, parts_.mailbox, launch);
+  return parts_.flights.join(key, parts_.mailbox, launch);
+}
+
+/// An answer that is asked for is refreshed before it ends (see cache::Found::ending). Nothing here
+/// waits, locks or allocates; whatever hinders it, the next hit may try.
+void Pipeline::refresh_soon(const Query& query, const cache::Key& key) {
+  const std::uint32_t most = snapshot_->config.cache.prefetch;
+  if (most == 0) return;
+  if (refreshes_noted_ == refreshes_.size() || !parts_.flights.reserve_refresh(most))
+    return counters_.prefetch_put_off();
+  if (parts_.cache.claim_refresh(key, base::seconds_of(now_))) {
+    refreshes_[refreshes_noted_++] = flight_key_of(query);
+  } else {
+    parts_.flights.give_back_refresh();
+  }
+}
+
+void Pipeline::begin_refreshes() {
+  const transports::Batch batch{*this};
+  const base::TimePoint deadline = now_ + snapshot_->config.limits.query_timeout;
+  for (const FlightKey& key : std::span{refreshes_}.first(std::exchange(refreshes_noted_, 0))) {
+    if (!parts_.flights.begin_refresh(key)) continue;
+    const HomePort home = home_of(key.hash);
+    home.mailbox->push(
+        [home, key, deadline] { home.home->fly(key, deadline, Home::Purpose::refresh); });
+  }
+  refreshes_posted_ = false;
+}
+
+std::optional<base::Clock::duration> Pipeline::patience_of(const Query& query) const {
+  const base::Clock::duration most = snapshot_->config.cache.stale_after;
+  if (now_ + most >= query.deadline - landing_margin) return std::nullopt;
+  const cache::Found found = parts_.cache.find(key_of(query), base::seconds_of(now_));
+  if (found.state == cache::Found::State::absent) return std::nullopt;
+  return most;
+}
+
+/// Gives what the cache has for a client whose patience is over: by now it may even be fresh.
+bool Pipeline::answer_known(const Query& query, transports::Answer& answer) {
+  const cache::Found known = parts_.cache.find(key_of(query), base::seconds_of(now_));
+  if (known.state == cache::Found::State::absent) return false;
+  with_room_for(known.answer, answer, [&](Reply& reply) {
+    if (known.state == cache::Found::State::stale)
+      return serve_stale(query, known, StaleReason::slow, reply);
+    dns::FitOptions options;
+    options.age = known.age;
+    fit(query, known.answer, options, reply);
+    respond(query, reply, Source::cache, known.ttl_left);
   });
+  return true;
 }
 
 void Pipeline::answer_landed(const Query& query, const Landed& landed, transports::Answer& answer) {
   if (landed.answer.rcode == dns::Rcode::servfail || landed.source == Source::failure) {
     const cache::Found kept = parts_.cache.find(key_of(query), base::seconds_of(now_));
     if (kept.state == cache::Found::State::stale) {
-      with_room_for(kept.answer, answer, [&](Reply& reply) { serve_stale(query, kept, reply); });
+      with_room_for(kept.answer, answer,
+                    [&](Reply& reply) { serve_stale(query, kept, StaleReason::failed, reply); });
       return;
     }
   }
@@ -187,12 +262,13 @@ void Pipeline::answer_landed(const Query& query, const Landed& landed, transport
   });
 }
 
-void Pipeline::serve_stale(const Query& query, const cache::Found& found, Reply& reply) {
+void Pipeline::serve_stale(const Query& query, const cache::Found& found, StaleReason reason,
+                           Reply& reply) {
   dns::FitOptions options;
   options.fixed_ttl = stale_ttl;
   options.ede = stale_note(found.answer.rcode);
   fit(query, found.answer, options, reply);
-  counters_.cache_hit(true);
+  counters_.cache_hit_stale(reason);
   respond(query, reply, Source::stale, stale_ttl);
 }
 
@@ -254,6 +330,15 @@ void Pipeline::respond(const Query& query, Reply& reply, Source source, std::uin
 cache::Key Pipeline::key_of(const Query& query) const {
   return parts_.cache.key_of(query.request.question, query.request.edns.dnssec_ok,
                              query.request.checking_disabled());
+}
+
+FlightKey Pipeline::flight_key_of(const Query& query) const {
+  FlightKey key;
+  key.question = query.request.question;
+  key.dnssec_ok = query.request.edns.dnssec_ok;
+  key.checking_disabled = query.request.checking_disabled();
+  key.hash = key_of(query).hash;
+  return key;
 }
 
 const HomePort& Pipeline::home_of(std::uint64_t hash) const {

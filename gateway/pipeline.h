@@ -2,6 +2,8 @@
 // what is shared between workers it refers to. Owned by its Worker.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -45,6 +47,7 @@ class Pipeline final : public transports::Answerer {
 
   base::TimePoint begin_batch() override;
   void end_batch() override;
+  void expect(std::span<const transports::Query> queries) override;
   bool answer_now(const transports::Query& query, transports::Reply& reply) override;
   transports::Awaitable<transports::Answer> answer(transports::Query query) override;
 
@@ -56,7 +59,8 @@ class Pipeline final : public transports::Answerer {
   bool judge(const Query& query, Reply& reply);
   bool find(const Query& query, Reply& reply);
   bool find_above(const Query& query, transports::Answer& answer);
-  transports::Awaitable<std::shared_ptr<const Landed>> join(const Query& query, HomePort home);
+  transports::Awaitable<std::shared_ptr<const Landed>> join(
+      const Query& query, HomePort home, std::optional<base::Clock::duration> patience);
   void fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options,
            Reply& reply);
   void fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede,
@@ -64,10 +68,16 @@ class Pipeline final : public transports::Answerer {
   void respond(const Query& query, Reply& reply, transports::Source source,
                std::uint32_t least_ttl);
 
-  void serve_stale(const Query& query, const cache::Found& found, Reply& reply);
+  void serve_stale(const Query& query, const cache::Found& found, StaleReason reason, Reply& reply);
+  /// How long a client waits for the flight when the cache has something to give in its place.
+  std::optional<base::Clock::duration> patience_of(const Query& query) const;
+  bool answer_known(const Query& query, transports::Answer& answer);
+  void refresh_soon(const Query& query, const cache::Key& key);
+  void begin_refreshes();
   void answer_landed(const Query& query, const Landed& landed, transports::Answer& answer);
   void complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie) const;
   [[nodiscard]] cache::Key key_of(const Query& query) const;
+  [[nodiscard]] FlightKey flight_key_of(const Query& query) const;
   [[nodiscard]] const HomePort& home_of(std::uint64_t hash) const;
 
   Parts parts_;
@@ -75,6 +85,13 @@ class Pipeline final : public transports::Answerer {
   const Snapshot* snapshot_ = nullptr;  // inside a batch
   base::TimePoint now_{};               // the batch's
   unsigned depth_ = 0;
+
+  // What hits of the last batches want refreshed: noted without a lock or an allocation, begun when
+  // the batch's answers are on their way.
+  static constexpr std::size_t refreshes_noted_most = 16;
+  std::array<FlightKey, refreshes_noted_most> refreshes_;
+  std::size_t refreshes_noted_ = 0;
+  bool refreshes_posted_ = false;
 };
 
 }  // namespace gateway

@@ -35,7 +35,13 @@ PipelineCounters::PipelineCounters(base::MetricSheet& sheet,
                                    std::span<const conf::ListenAddress> listeners)
     : hits_fresh_(sheet.counter("sallyport_cache_hits_total", {{"state", "fresh"}})),
       hits_stale_(sheet.counter("sallyport_cache_hits_total", {{"state", "stale"}})),
-      misses_(sheet.counter("sallyport_cache_misses_total")) {
+      misses_(sheet.counter("sallyport_cache_misses_total")),
+      stale_answers_{
+          &sheet.counter("sallyport_cache_stale_answers_total", {{"reason", "slow"}}),
+          &sheet.counter("sallyport_cache_stale_answers_total", {{"reason", "failed"}}),
+          &sheet.counter("sallyport_cache_stale_answers_total", {{"reason", "failed_before"}})},
+      prefetches_put_off_(
+          sheet.counter("sallyport_cache_prefetches_total", {{"result", "put_off"}})) {
   static_assert(counted_types.size() + 1 == type_rows && counted_rcodes.size() + 1 == rcode_rows);
   for (const conf::ListenAddress& listener : listeners) {
     ListenerRows& rows = queries_.emplace_back();

@@ -15,6 +15,13 @@
 
 namespace gateway {
 
+/// Why an answer whose time is over was given (RFC 8767 §5).
+enum class StaleReason : std::uint8_t {
+  slow,           ///< no upstream had answered within the client's patience
+  failed,         ///< the upstreams were asked, and failed
+  failed_before,  ///< they had failed a moment ago, and were not asked again (RFC 9520 §3.2)
+};
+
 /// Owned by its worker, counted on its thread.
 class PipelineCounters {
  public:
@@ -25,7 +32,13 @@ class PipelineCounters {
   /// is asked.
   void response(conf::Protocol protocol, const transports::AnswerSummary& summary,
                 std::chrono::nanoseconds took);
-  void cache_hit(bool stale) { (stale ? hits_stale_ : hits_fresh_).add(); }
+  void cache_hit() { hits_fresh_.add(); }
+  void cache_hit_stale(StaleReason reason) {
+    hits_stale_.add();
+    stale_answers_[static_cast<std::size_t>(reason)]->add();
+  }
+  /// A refresh ahead of expiry for which there was no room.
+  void prefetch_put_off() { prefetches_put_off_.add(); }
   void cache_miss() { misses_.add(); }
 
  private:
@@ -44,6 +57,8 @@ class PipelineCounters {
   base::Counter& hits_fresh_;
   base::Counter& hits_stale_;
   base::Counter& misses_;
+  std::array<base::Counter*, 3> stale_answers_;
+  base::Counter& prefetches_put_off_;
 };
 
 }  // namespace gateway

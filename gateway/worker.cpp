@@ -1,6 +1,7 @@
 // A worker from its listeners' binding to its drained end.
 #include "gateway/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -30,9 +31,16 @@ transports::Awaitable<void> stop(transports::Listener& listener, base::TimePoint
   drained.reset();
 }
 
+bool speaks_quic(const conf::Config& config) {
+  return std::ranges::any_of(config.server.listen, [](const conf::ListenAddress& address) {
+    const conf::ProtocolRow& row = conf::row_of(address.protocol);
+    return row.encrypted && row.socket == conf::Socket::udp;
+  });
+}
+
 }  // namespace
 
-Worker::Worker(const SharedParts& shared, const conf::Config& config)
+Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8_t number)
     : shared_(shared),
       sheet_(shared.metrics.add_sheet()),
       epoch_(shared.epochs),
@@ -42,10 +50,15 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config)
                  shared.homes, mailbox_, shared.observer},
                 counters_),
       limits_(config.limits),
+      proxy_(config.proxy),
       drops_(sheet_),
-      listener_context_{context_,       pipeline_,       limits_, shared.certificates,
-                        shared.waiting, shared.sessions, timers_, udp_batch_,
-                        streams_,       sheet_,          drops_,  shared.log},
+      quic_(speaks_quic(config) ? std::make_unique<transports::quic::Workspace>(shared.quic, number,
+                                                                                config.quic, sheet_)
+                                : nullptr),
+      listener_context_{
+          context_,       pipeline_,       limits_,    proxy_,     shared.certificates,
+          shared.waiting, shared.sessions, timers_,    udp_batch_, streams_,
+          sheet_,         drops_,          shared.log, quic_.get()},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
                         shared.authorities,      sheet_,  shared.log} {
   for (const conf::ListenAddress& address : config.server.listen) {
@@ -116,6 +129,8 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   auto sets = make_upstreams(snapshot);
   if (!sets) return std::unexpected{std::move(sets.error())};
   limits_ = snapshot.config.limits;
+  if (quic_) quic_->settings = snapshot.config.quic;
+  proxy_ = snapshot.config.proxy;
   if (auto old = home_.replace(std::move(*sets))) {
     home_.upstreams()->inherit(*old);
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;

@@ -25,6 +25,7 @@
 #include "transports/channel.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
+#include "transports/quic/workspace.h"
 #include "transports/stream_session.h"
 #include "transports/timer_wheel.h"
 #include "transports/transport_counters.h"
@@ -46,14 +47,16 @@ struct SharedParts {
   certs::Authorities& authorities;
   transports::SessionRegistry& sessions;
   transports::WaitingBudget& waiting;
+  transports::quic::Process& quic;
   std::span<const HomePort> homes;
   QueryObserver* observer = nullptr;
 };
 
 class Worker {
  public:
-  /// Binds its listeners; throws a sentence when it cannot.
-  Worker(const SharedParts& shared, const conf::Config& config);
+  /// Binds its listeners; throws a sentence when it cannot. Workers are made in the order of their
+  /// numbers.
+  Worker(const SharedParts& shared, const conf::Config& config, std::uint8_t number);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -95,10 +98,12 @@ class Worker {
   PipelineCounters counters_;
   Pipeline pipeline_;
   conf::Limits limits_;  // of the newest configuration
+  conf::Proxy proxy_;    // likewise
   transports::TimerWheel timers_{context_};
   transports::UdpBatch udp_batch_;
   transports::StreamWorkspace streams_;
   transports::DropCounters drops_;
+  std::unique_ptr<transports::quic::Workspace> quic_;  // null where no QUIC is spoken
   transports::ListenerContext listener_context_;
   transports::Random random_;
   transports::ReceiveBuffer receive_buffer_;

@@ -1,6 +1,8 @@
 // What a listener calls. The single inversion of the house: implemented by gateway::Pipeline.
 #pragma once
 
+#include <span>
+
 #include "base/clock.h"
 #include "transports/awaitable.h"
 #include "transports/query.h"
@@ -16,6 +18,10 @@ class Answerer {
   /// read once here. Nests. No suspension point may lie between begin and end.
   virtual base::TimePoint begin_batch() = 0;
   virtual void end_batch() = 0;
+
+  /// These are asked about next, in this batch: what their answers need may be fetched from memory
+  /// meanwhile. A hint; queries that are to be dropped may be among them.
+  virtual void expect(std::span<const Query>) {}
 
   /// Answers at once (refused, blocked, local, fresh) into `reply` and returns true; never
   /// suspends, never allocates. false: nothing was written, ask answer(). Only inside a batch.

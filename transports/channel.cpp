@@ -223,17 +223,18 @@ ChannelResult Channel::write_clear(base::Bytes data) {
   return {ChannelStatus::ok, total};
 }
 
-TlsFacts Channel::facts() const {
+TlsFacts Channel::facts() const { return tls_ ? facts_of(*tls_) : TlsFacts{}; }
+
+TlsFacts facts_of(const SSL& tls) {
   TlsFacts facts;
-  if (!tls_) return facts;
-  SSL* ssl = tls_.get();
-  facts.version = SSL_get_version(ssl);
-  if (const char* group = SSL_get0_group_name(ssl)) facts.group = group;
-  if (const char* cipher = SSL_get_cipher_name(ssl)) facts.cipher = cipher;
-  facts.resumed = SSL_session_reused(ssl) == 1;
+  facts.version = SSL_get_version(&tls);
+  // The name is looked up without a change of the object, whatever the signature says.
+  if (const char* group = SSL_get0_group_name(const_cast<SSL*>(&tls))) facts.group = group;
+  if (const char* cipher = SSL_get_cipher_name(&tls)) facts.cipher = cipher;
+  facts.resumed = SSL_session_reused(&tls) == 1;
   const unsigned char* name = nullptr;
   unsigned size = 0;
-  SSL_get0_alpn_selected(ssl, &name, &size);
+  SSL_get0_alpn_selected(&tls, &name, &size);
   if (name != nullptr) facts.alpn = base::as_text({name, size});
   return facts;
 }

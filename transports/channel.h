@@ -38,6 +38,9 @@ struct TlsFacts {
   bool resumed = false;
 };
 
+/// Of a finished handshake.
+TlsFacts facts_of(const SSL& tls);
+
 /// One per worker, shared by its channels: a recv takes many TLS records at once, without a buffer
 /// per connection. Not larger than what is read at a time: the rest would have to be copied.
 struct ReceiveBuffer {

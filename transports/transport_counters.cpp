@@ -15,6 +15,7 @@ DropCounters::DropCounters(base::MetricSheet& sheet)
     : not_a_query(drops(sheet, "not_a_query")),
       no_reply_port(drops(sheet, "no_reply_port")),
       send_refused(drops(sheet, "send_refused")),
+      proxy_header(drops(sheet, "proxy_header")),
       session_limit(drops(sheet, "session_limit")),
       client_limit(drops(sheet, "client_limit")),
       session_evicted(drops(sheet, "session_evicted")),

@@ -12,6 +12,7 @@ struct DropCounters {
   base::Counter& not_a_query;      ///< shorter than a header, or a response
   base::Counter& no_reply_port;    ///< source port 0
   base::Counter& send_refused;     ///< the kernel did not take the datagram
+  base::Counter& proxy_header;     ///< a balancer's PROXY header was not there, wrong, or late
   base::Counter& session_limit;    ///< a connection beyond `limits.sessions`, none being idle
   base::Counter& client_limit;     ///< a connection beyond `limits.sessions_per_client`
   base::Counter& session_evicted;  ///< an idle session that gave way to a new one

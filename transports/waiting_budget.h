@@ -1,12 +1,39 @@
-// How many queries may wait for an upstream at once, over all listeners and workers: what waits
-// costs memory, and a flood of names that nobody has cached must not take it all. Owned by App.
+// How many queries may wait for an upstream at once, over all listeners and workers, and how many
+// octets may be kept of messages that are not whole or not yet taken: what waits costs memory, and
+// a flood must not take it all. Owned by App.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
 namespace transports {
+
+/// Thread-safe; asked for what is kept beyond a wake-up, never for a hit that its client takes.
+class OctetBudget {
+ public:
+  static constexpr std::size_t usual = std::size_t{64} * 1024 * 1024;
+
+  OctetBudget() = default;
+  OctetBudget(const OctetBudget&) = delete;
+  OctetBudget& operator=(const OctetBudget&) = delete;
+
+  void set_most(std::size_t most) { most_.store(most, std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t taken() const { return taken_.load(std::memory_order_relaxed); }
+  /// Takes all of them or none.
+  bool take(std::size_t octets) {
+    const std::size_t before = taken_.fetch_add(octets, std::memory_order_relaxed);
+    if (before + octets <= most_.load(std::memory_order_relaxed)) return true;
+    give_back(octets);
+    return false;
+  }
+  void give_back(std::size_t octets) { taken_.fetch_sub(octets, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::size_t> most_{usual};
+  std::atomic<std::size_t> taken_{0};
+};
 
 /// Thread-safe; asked for a query that has to wait, never for a hit.
 class WaitingBudget {
@@ -14,6 +41,8 @@ class WaitingBudget {
   explicit WaitingBudget(std::uint32_t most) : most_(most) {}
   WaitingBudget(const WaitingBudget&) = delete;
   WaitingBudget& operator=(const WaitingBudget&) = delete;
+
+  OctetBudget octets;
 
   void set_most(std::uint32_t most) { most_.store(most, std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t taken() const { return taken_.load(std::memory_order_relaxed); }

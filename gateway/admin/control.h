@@ -35,6 +35,8 @@ struct CacheStatus {
   std::uint64_t hits_fresh = 0;
   std::uint64_t hits_stale = 0;
   std::uint64_t misses = 0;
+  std::uint64_t stale_because_slow = 0;  ///< of `hits_stale`: upstreams were slow, not failing
+  std::uint64_t prefetched = 0;          ///< refreshed before they ended
 };
 
 struct ListenerStatus {

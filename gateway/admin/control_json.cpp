@@ -54,10 +54,14 @@ std::string to_json(const CacheStatus& cache) {
                                       {"hits_fresh", cache.hits_fresh},
                                       {"hits_stale", cache.hits_stale},
                                       {"misses", cache.misses},
+                                      {"stale_because_slow", cache.stale_because_slow},
+                                      {"prefetched", cache.prefetched},
+                                      {"negative_octets", cache.stats.negative_octets},
                                       {"inserts", cache.stats.inserts},
                                       {"replaced", cache.stats.replaced},
                                       {"evicted_expired", cache.stats.evicted_expired},
                                       {"evicted_for_room", cache.stats.evicted_for_room},
+                                      {"evicted_negative", cache.stats.evicted_negative},
                                       {"flushed", cache.stats.flushed},
                                       {"refused", cache.stats.refused}});
 }

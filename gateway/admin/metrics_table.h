@@ -34,6 +34,21 @@ inline constexpr MetricRow rows[] = {
     {{"sallyport_tls_handshakes_total", counter, "TLS handshakes with clients that ended."},
      "transport, version, group, resumed, result"},
 
+    // QUIC with clients.
+    {{"sallyport_quic_datagrams_total", counter,
+      "Datagrams of QUIC listeners: received, sent, not_taken by the kernel, handed_over to "
+      "another "
+      "worker, unknown."},
+     "what"},
+    {{"sallyport_quic_stateless_answers_total", counter,
+      "Version negotiation, retry, reset and refusal packets sent."},
+     "kind"},
+    {{"sallyport_quic_connections_ended_total", counter, "QUIC connections of clients that ended."},
+     "reason"},
+    {{"sallyport_quic_migrations_total", counter,
+      "New addresses of QUIC clients that were validated."},
+     ""},
+
     // The cache.
     {{"sallyport_cache_entries", gauge, "Answers in the cache."}, ""},
     {{"sallyport_cache_octets", gauge, "Memory of the cache, what waits to be reclaimed included."},
@@ -41,6 +56,15 @@ inline constexpr MetricRow rows[] = {
     {{"sallyport_cache_budget_octets", gauge, "Memory that the cache may use."}, ""},
     {{"sallyport_cache_hits_total", counter, "Queries answered from the cache."}, "state"},
     {{"sallyport_cache_misses_total", counter, "Queries that the cache had no usable answer for."},
+     ""},
+    {{"sallyport_cache_stale_answers_total", counter,
+      "Stale answers given, by why no fresh one was."},
+     "reason"},
+    {{"sallyport_cache_prefetches_total", counter,
+      "Answers refreshed before they ended; put_off: hits that found no room for another."},
+     "result"},
+    {{"sallyport_cache_negative_octets", gauge,
+      "Memory of answers that say that there is nothing, failures among them."},
      ""},
     {{"sallyport_cache_inserts_total", counter, "Answers put into the cache."}, ""},
     {{"sallyport_cache_evictions_total", counter, "Answers that left the cache."}, "cause"},

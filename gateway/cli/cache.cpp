@@ -28,10 +28,18 @@ void print(const json::value& cache, std::ostream& out) {
   out << std::format("hits      {} ({:.1f} %), of them stale {}; misses {}\n", hits,
                      percent(hits, hits + number("misses")), number("hits_stale"),
                      number("misses"));
+  out << std::format("stale     {} because upstreams failed, {} because they were slow\n",
+                     number("hits_stale") - number("stale_because_slow"),
+                     number("stale_because_slow"));
+  out << std::format("prefetch  {} refreshed before they ended\n", number("prefetched"));
+  out << std::format("negative  {:.1f} MiB of names that do not exist, and of failures\n",
+                     mebibytes(number("negative_octets")));
   out << std::format("inserts   {}, replacing {}; refused as too large {}\n", number("inserts"),
                      number("replaced"), number("refused"));
-  out << std::format("removed   {} expired, {} for room, {} by flushing\n",
-                     number("evicted_expired"), number("evicted_for_room"), number("flushed"));
+  out << std::format(
+      "removed   {} expired, {} for room, {} beyond the negative share, {} by flushing\n",
+      number("evicted_expired"), number("evicted_for_room"), number("evicted_negative"),
+      number("flushed"));
 }
 
 }  // namespace

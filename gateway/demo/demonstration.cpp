@@ -120,8 +120,9 @@ conf::Config Demonstration::configuration() const {
   conf::Config config = conf::defaults();
   const std::uint16_t plain = free_port(plain_port);
   config.source = "the demonstration";
+  const std::uint16_t encrypted = free_port(dot_port);
   config.server.listen = {listener("udp", plain), listener("tcp", plain),
-                          listener("tls", free_port(dot_port))};
+                          listener("tls", encrypted), listener("quic", encrypted)};
   config.server.state_directory = scratch_.path();
   config.server.forward_special_names = {*dns::Name::from_text("test.")};
   config.upstreams = {upstream("tls", server_.dot()), upstream("udp", server_.plain())};
@@ -162,6 +163,10 @@ std::string Demonstration::greeting(std::span<const conf::ListenAddress> listeni
                             authority_file);
         text += std::format("  sallyport query @tls://{} --ca {} www.demo.test\n\n", at.to_text(),
                             authority_file);
+        break;
+      case conf::Protocol::doq:
+        text += std::format("  kdig {} +quic +tls-ca={} +tls-hostname=127.0.0.1 www.demo.test\n\n",
+                            server, authority_file);
         break;
     }
   }

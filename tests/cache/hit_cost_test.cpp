@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -100,6 +101,7 @@ TEST_F(LookUpCost, NoAllocationAndNoLock) {
     for (const dns::Question* const question :
          {&fresh, &gone, &below_gone, &stale, &failed, &absent}) {
       const Key key = cache.key_of(*question, false, false);
+      cache.fetch_ahead(std::array{key.hash, ~key.hash});
       const Found found = cache.find(key, now);
       const Found cut = found.state == State::absent ? cache.find_cut(key, now) : found;
       octets += cut.answer.wire.size();

@@ -58,7 +58,9 @@ class Sallyport(Server):
 
     def configure(self):
         plain, encrypted, self.admin_port = self.ports.take(), self.ports.take(), self.ports.take()
-        self._ports = {scheme: encrypted if scheme == "tls" else plain for scheme in self.listen}
+        self._ports = {
+            scheme: encrypted if scheme in ("tls", "quic") else plain for scheme in self.listen
+        }
         self.write_config()
 
     def write_config(self):

@@ -13,6 +13,7 @@
 #include "tests/support/allocation_count.h"
 #include "tests/support/lock_count.h"
 #include "tests/support/pipeline_fixture.h"
+#include "tests/support/system_call_count.h"
 #include "transports/listeners/udp_batch.h"
 #include "transports/session_registry.h"
 #include "transports/stream_session.h"
@@ -87,6 +88,7 @@ class UdpHitTest : public PipelineTest {
   }
 
   conf::Limits limits;
+  conf::Proxy proxy;
   transports::WaitingBudget waiting{100};
   transports::SessionRegistry sessions;
   transports::TimerWheel timers{context};
@@ -95,9 +97,9 @@ class UdpHitTest : public PipelineTest {
       std::make_unique<transports::StreamWorkspace>();
   base::MetricSheet& sheet = metrics.add_sheet();
   transports::DropCounters drops{sheet};
-  transports::ListenerContext listener_context{context,  pipeline, limits, nullptr,
-                                               waiting,  sessions, timers, udp_batch,
-                                               *streams, sheet,    drops,  log};
+  transports::ListenerContext listener_context{context, pipeline, limits, proxy,     nullptr,
+                                               waiting, sessions, timers, udp_batch, *streams,
+                                               sheet,   drops,    log};
   std::unique_ptr<transports::Listener> listener;
   int client = -1;
   std::vector<std::uint8_t> packet = packet_for(question_of("www.example."));
@@ -113,6 +115,24 @@ TEST_F(UdpHitTest, OverASocketAHitAllocatesNothingAndLocksDoNotGrowWithHits) {
   const std::uint64_t locks_of_many = exchange(20);
   EXPECT_EQ(allocated, 0U);
   EXPECT_EQ(locks_of_many, locks_of_one) << "a wake-up's own, and none for each hit";
+}
+
+TEST_F(UdpHitTest, ABatchOfHitsIsOneWaitOneReadOneWriteAndALookForMore) {
+  if (!test::system_calls_are_counted()) GTEST_SKIP() << "a sanitizer watches the calls";
+  answer(query(question_of("www.example.")));
+  context.restart();
+  exchange(1);
+  const auto cost_of = [this](std::size_t count) {
+    const test::SystemCalls before = test::system_calls_of_this_thread();
+    exchange(count);
+    const test::SystemCalls after = test::system_calls_of_this_thread();
+    EXPECT_LE(after.waits - before.waits, 2U) << "one that finds the batch, one that finds nothing";
+    EXPECT_EQ(after.preparations - before.preparations, 1U);
+    EXPECT_EQ(after.dispatches - before.dispatches, 1U);
+    return after.receipts - before.receipts;
+  };
+  EXPECT_EQ(cost_of(1), 1U);
+  EXPECT_EQ(cost_of(20), 2U);
 }
 
 }  // namespace

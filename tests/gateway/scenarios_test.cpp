@@ -121,8 +121,10 @@ class Scenario : public test_support::PipelineTest,
  private:
   /// Every key of [cache], read as the file is.
   void configure(const std::string& setting) {
-    settings_ += setting + '\n';
-    auto loaded = conf::load_text("[cache]\n" + settings_, "scenario", ".");
+    settings_[setting.substr(0, setting.find('='))] = setting;
+    std::string section = "[cache]\n";
+    for (const auto& [key, line] : settings_) section += line + '\n';
+    auto loaded = conf::load_text(section, "scenario", ".");
     if (!loaded) throw std::invalid_argument(loaded.error().front().to_text());
     conf::Config next = config();
     next.cache = loaded->cache;
@@ -244,7 +246,7 @@ class Scenario : public test_support::PipelineTest,
   }
 
   test_support::ToldClock clock_;
-  std::string settings_;
+  std::map<std::string, std::string> settings_;  // of [cache], by key
   std::map<std::pair<std::string, std::string>, dns::KeptAnswer> replies_;
   bool silent_ = false;
   milliseconds delay_{0};

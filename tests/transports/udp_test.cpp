@@ -57,6 +57,12 @@ class UdpClient {
   int descriptor_ = -1;
 };
 
+conf::ListenAddress address_of(conf::Protocol protocol, const char* address, std::uint16_t port,
+                               const char* text) {
+  return {
+      .protocol = protocol, .endpoint = {*base::Address::from_text(address), port}, .text = text};
+}
+
 TEST(Rfc1035_4_2_1, HitIsAnsweredAtOnce) {
   Worker worker;
   const base::Endpoint server = worker.listen("udp://127.0.0.1:0");
@@ -113,6 +119,24 @@ TEST(UdpListener, EachOfManyClientsGetsItsOwnAnswer) {
       ASSERT_TRUE(answer);
       EXPECT_EQ(test::id_of(*answer), round * 100 + i);
     }
+  }
+}
+
+/// Of the sockets on one address the kernel chooses one for each client; the one that only answers
+/// must never be it, from its connecting on.
+TEST(UdpListener, NoQueryIsGivenToASocketThatOnlyAnswers) {
+  for (const char* address : {"127.0.0.1", "0.0.0.0", "::1", "::"}) {
+    auto there = address_of(conf::Protocol::udp, address, 0, "there");
+    const Descriptor listening = open_udp_socket(there);
+    there.endpoint = local_endpoint_of(listening.get());
+    const Descriptor answering = open_answering_socket(there);
+    const bool v4 = there.endpoint.address.is_v4();
+    for (int i = 0; i < 50; ++i)
+      UdpClient(v4 ? "127.0.0.1" : "::1", there.endpoint.port).send(Octets(12));
+    std::array<std::uint8_t, 16> message;
+    for (int i = 0; i < 50; ++i)
+      EXPECT_EQ(::recv(listening.get(), message.data(), message.size(), 0), 12) << address;
+    EXPECT_LT(::recv(answering.get(), message.data(), message.size(), 0), 0) << address;
   }
 }
 
@@ -280,12 +304,6 @@ std::string sentence_of(const std::function<void()>& open) {
     return error.what();
   }
   return "no error";
-}
-
-conf::ListenAddress address_of(conf::Protocol protocol, const char* address, std::uint16_t port,
-                               const char* text) {
-  return {
-      .protocol = protocol, .endpoint = {*base::Address::from_text(address), port}, .text = text};
 }
 
 TEST(Listeners, WhyASocketCannotBeOpenedIsASentence) {

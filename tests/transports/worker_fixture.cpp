@@ -128,9 +128,11 @@ Worker::Worker(conf::Limits worker_limits, const certs::Store* certificates)
       waiting(worker_limits.queries_waiting),
       limits(worker_limits),
       sheet(registry.add_sheet()),
+      quic_work(std::make_unique<quic::Workspace>(process, std::uint8_t{0}, conf::Quic{}, sheet)),
       context{.io = io,
               .answerer = answerer,
               .limits = limits,
+              .proxy = proxy,
               .certificates = certificates,
               .waiting = waiting,
               .sessions = sessions,
@@ -139,7 +141,8 @@ Worker::Worker(conf::Limits worker_limits, const certs::Store* certificates)
               .streams = *streams,
               .metrics = sheet,
               .drops = drop_counters,
-              .log = log},
+              .log = log,
+              .quic = quic_work.get()},
       work_(io.get_executor()),
       thread_([this] { io.run(); }) {}
 

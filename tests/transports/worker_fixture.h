@@ -22,6 +22,7 @@
 #include "transports/answerer.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
+#include "transports/quic/workspace.h"
 #include "transports/session_registry.h"
 #include "transports/stream_session.h"
 #include "transports/timer_wheel.h"
@@ -102,6 +103,7 @@ class Worker {
       waiting;  // before the loop: queries that still wait when it ends give their places back
   boost::asio::io_context io{1};
   conf::Limits limits;  ///< before the first listen(), or on the worker
+  conf::Proxy proxy;    ///< likewise
   FakeAnswerer answerer{io};
   SessionRegistry sessions;
   TimerWheel timers{io};
@@ -110,6 +112,8 @@ class Worker {
   base::Log log{{.level = base::LogLevel::off}};
   base::MetricSheet& sheet;
   DropCounters drop_counters{sheet};
+  quic::Process process;
+  std::unique_ptr<quic::Workspace> quic_work;
   ListenerContext context;
   std::vector<std::unique_ptr<Listener>> listeners;
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "transports/listeners/doq.h"
 #include "transports/listeners/stream.h"
 #include "transports/listeners/udp.h"
 
@@ -14,6 +15,7 @@ std::unique_ptr<Listener> make_listener(const conf::ListenAddress& address, std:
     case conf::Protocol::udp: return std::make_unique<UdpListener>(address, index, context);
     case conf::Protocol::tcp:
     case conf::Protocol::dot: return std::make_unique<StreamListener>(address, index, context);
+    case conf::Protocol::doq: return std::make_unique<DoqListener>(address, index, context);
   }
   std::unreachable();
 }

@@ -1,4 +1,5 @@
-// Making listeners, and what they need of their worker. RFC 1035 §4.2, RFC 7766, RFC 7858.
+// Making listeners, and what they need of their worker. RFC 1035 §4.2, RFC 7766, RFC 7858, RFC
+// 9250.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,9 @@ class SessionRegistry;
 struct StreamWorkspace;
 class TimerWheel;
 class UdpBatch;
+namespace quic {
+struct Workspace;
+}
 
 /// Everything outlives the listeners, and what is not the worker's outlives the loop: queries that
 /// still wait when it ends give their places back. The rest is shared by all and thread-safe.
@@ -30,6 +34,7 @@ struct ListenerContext {
   boost::asio::io_context& io;       ///< the worker's
   Answerer& answerer;                ///< the worker's
   const conf::Limits& limits;        ///< the worker's; read anew for each query, may change between
+  const conf::Proxy& proxy;          ///< likewise
   const certs::Store* certificates;  ///< null where nothing is encrypted
   WaitingBudget& waiting;
   SessionRegistry& sessions;
@@ -39,6 +44,7 @@ struct ListenerContext {
   base::MetricSheet& metrics;  ///< the worker's
   DropCounters& drops;         ///< the worker's
   base::Log& log;
+  quic::Workspace* quic = nullptr;  ///< the worker's; null where no QUIC is spoken
 };
 
 /// Opens the socket. `index` is the address's place in the configuration's list. Throws

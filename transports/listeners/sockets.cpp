@@ -4,13 +4,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <utility>
+
+#include "transports/descriptor.h"
 
 namespace transports {
 
@@ -39,22 +39,6 @@ std::string reason_of(int error, const conf::ListenAddress& address) {
   const int error = errno;
   throw std::runtime_error(address.text + ": " + reason_of(error, address));
 }
-
-/// Closes what it holds when opening fails half-way.
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int get() const { return descriptor_; }
-  Descriptor(Descriptor&& other) noexcept : descriptor_(other.release()) {}
-  int release() { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
-};
 
 bool set(int descriptor, int level, int option, int value) {
   return ::setsockopt(descriptor, level, option, &value, sizeof value) == 0;
@@ -85,29 +69,44 @@ void forbid_fragments(int descriptor, bool v6) {
   }
 }
 
+/// What a socket that listens and one that only answers have in common.
+Descriptor open_shared_udp(const conf::ListenAddress& address) {
+  Descriptor made = open(address, SOCK_DGRAM);
+  if (!set(made.get(), SOL_SOCKET, SO_REUSEPORT, 1)) fail(address);
+  set(made.get(), SOL_SOCKET, SO_SNDBUF, send_buffer);
+  forbid_fragments(made.get(), !address.endpoint.address.is_v4());
+  return made;
+}
+
 }  // namespace
 
-int open_udp_socket(const conf::ListenAddress& address) {
-  Descriptor socket = open(address, SOCK_DGRAM);
+Descriptor open_udp_socket(const conf::ListenAddress& address) {
+  Descriptor socket = open_shared_udp(address);
   const int descriptor = socket.get();
   const bool v6 = !address.endpoint.address.is_v4();
-  if (!set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) fail(address);
   // FORCE needs CAP_NET_ADMIN; without it the system's rmem_max is the most.
   if (!set(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer)) {
     set(descriptor, SOL_SOCKET, SO_RCVBUF, receive_buffer);
   }
-  set(descriptor, SOL_SOCKET, SO_SNDBUF, send_buffer);
-  forbid_fragments(descriptor, v6);
   if (address.endpoint.address.is_unspecified()) {
     const bool told = v6 ? set(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                          : set(descriptor, IPPROTO_IP, IP_PKTINFO, 1);
     if (!told) fail(address);
   }
   bind_to(socket, address);
-  return socket.release();
+  return socket;
 }
 
-int open_tcp_socket(const conf::ListenAddress& address) {
+Descriptor open_answering_socket(const conf::ListenAddress& address) {
+  Descriptor socket = open_shared_udp(address);
+  bind_to(socket, address);
+  sockaddr_storage itself{};
+  const socklen_t size = address.endpoint.to_sockaddr(itself);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&itself), size) != 0) fail(address);
+  return socket;
+}
+
+Descriptor open_tcp_socket(const conf::ListenAddress& address) {
   Descriptor socket = open(address, SOCK_STREAM);
   const int descriptor = socket.get();
   // REUSEADDR: connections of a run before, in TIME_WAIT, must not keep this one from starting.
@@ -118,7 +117,7 @@ int open_tcp_socket(const conf::ListenAddress& address) {
   set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it
   bind_to(socket, address);
   if (::listen(descriptor, accept_backlog) != 0) fail(address);
-  return socket.release();
+  return socket;
 }
 
 base::Endpoint local_endpoint_of(int descriptor) {
@@ -130,7 +129,7 @@ base::Endpoint local_endpoint_of(int descriptor) {
 }
 
 void require_free(const conf::ListenAddress& address) {
-  const bool stream = conf::row_of(address.protocol).stream;
+  const bool stream = conf::row_of(address.protocol).socket == conf::Socket::tcp;
   const Descriptor socket = open(address, stream ? SOCK_STREAM : SOCK_DGRAM);
   if (stream && !set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) fail(address);
   bind_to(socket, address);

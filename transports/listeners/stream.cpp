@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -29,18 +30,19 @@ bool out_of_resources(int error) {
 
 StreamListener::StreamListener(const conf::ListenAddress& address, std::uint16_t listener_index,
                                ListenerContext& listener_context)
-    : Host(listener_context, address.protocol, listener_index),
+    : StreamSession::Host(listener_context, address.protocol, listener_index),
       accepted_(context.metrics.counter("sallyport_sessions_total",
                                         {{"transport", std::string(conf::row_of(protocol).name)}})),
       acceptor_(context.io.get_executor(),
                 address.endpoint.address.is_v4() ? boost::asio::ip::tcp::v4()
                                                  : boost::asio::ip::tcp::v6(),
-                open_tcp_socket(address)),
+                open_tcp_socket(address).release()),
       local_endpoint_(local_endpoint_of(acceptor_.native_handle())),
       drained_(context.io.get_executor()) {}
 
 StreamListener::~StreamListener() {
   sessions_.clear_and_dispose([](StreamSession* session) { delete session; });
+  introductions_.clear_and_dispose([](Introduction* introduction) { delete introduction; });
 }
 
 void StreamListener::start() { wait(); }
@@ -49,10 +51,7 @@ void StreamListener::wait() {
   waiting_ = true;
   acceptor_.async_wait(Acceptor::wait_read, [this](boost::system::error_code) {
     waiting_ = false;
-    if (stopping_) {
-      if (drained()) drained_.cancel();
-      return;
-    }
+    if (stopping_) return tell_if_drained();
     if (accept_some()) {
       wait();
     } else {
@@ -89,32 +88,70 @@ bool StreamListener::accept_some() {
 }
 
 void StreamListener::take(int descriptor, const base::Endpoint& client, base::TimePoint now) {
-  using Refusal = SessionRegistry::Refusal;
-  const conf::Limits& limits = context.limits;
-  const auto admit = [&] {
-    return context.sessions.admit(client.address, protocol, limits.sessions,
-                                  limits.sessions_per_client);
-  };
-  auto place = admit();
-  if (!place && place.error() == Refusal::all && context.streams.evict_one()) {
-    context.drops.session_evicted.add();
-    place = admit();
-  }
-  if (!place) {
-    (place.error() == Refusal::client ? context.drops.client_limit : context.drops.session_limit)
-        .add();
+  const bool balanced = context.proxy.is_balanced(protocol, client.address);
+  // A balancer's connections are many clients'.
+  auto place = admit(client.address, balanced ? std::numeric_limits<std::uint32_t>::max()
+                                              : context.limits.sessions_per_client);
+  if (!admitted(place)) {
     ::close(descriptor);
-    return;
+  } else if (balanced) {
+    auto* introduction = new Introduction(*this, context, descriptor, client, std::move(*place));
+    introductions_.push_back(*introduction);
+    introduction->start(now);
+  } else {
+    begin(descriptor, client, std::move(*place), now);
   }
+}
+
+void StreamListener::on_introduced(Introduction& introduction, base::TimePoint now) {
+  const std::optional<base::Endpoint> client = introduction.client();
+  const int descriptor = client ? introduction.release() : -1;
+  delete &introduction;  // its place is free for the client now
+  if (client) {
+    auto place = admit(client->address, context.limits.sessions_per_client);
+    if (admitted(place)) {
+      begin(descriptor, *client, std::move(*place), now);
+    } else {
+      ::close(descriptor);
+    }
+  }
+  if (stopping_) tell_if_drained();
+}
+
+StreamListener::Admitted StreamListener::admit(const base::Address& client,
+                                               std::uint32_t most_of_client) {
+  const std::uint32_t most = context.limits.sessions;
+  auto place = context.sessions.admit(client, protocol, most, most_of_client);
+  if (!place && place.error() == SessionRegistry::Refusal::all && context.streams.evict_one()) {
+    context.drops.session_evicted.add();
+    place = context.sessions.admit(client, protocol, most, most_of_client);
+  }
+  return place;
+}
+
+/// Counts it when not.
+bool StreamListener::admitted(const Admitted& place) {
+  if (place) return true;
+  const bool of_client = place.error() == SessionRegistry::Refusal::client;
+  (of_client ? context.drops.client_limit : context.drops.session_limit).add();
+  return false;
+}
+
+void StreamListener::begin(int descriptor, const base::Endpoint& client, SessionPlace place,
+                           base::TimePoint now) {
   accepted_.add();
-  auto* session = new StreamSession(*this, descriptor, client, std::move(*place));
+  auto* session = new StreamSession(*this, descriptor, client, std::move(place));
   sessions_.push_back(*session);
   session->start(now);
 }
 
 void StreamListener::on_end(StreamSession& session) {
   delete &session;
-  if (stopping_ && drained()) drained_.cancel();
+  if (stopping_) tell_if_drained();
+}
+
+void StreamListener::tell_if_drained() {
+  if (drained()) drained_.cancel();
 }
 
 Awaitable<void> StreamListener::stop(base::TimePoint drain_until) {
@@ -122,6 +159,7 @@ Awaitable<void> StreamListener::stop(base::TimePoint drain_until) {
   context.timers.clear(*this);
   boost::system::error_code ignored;
   acceptor_.close(ignored);
+  for (auto next = introductions_.begin(); next != introductions_.end();) (next++)->end();
   for (auto next = sessions_.begin(); next != sessions_.end();) (next++)->drain();
   drained_.expires_at(drain_until);
   while (!drained() && base::Clock::now() < drain_until) {

@@ -11,6 +11,7 @@
 
 #include "dns/fit.h"
 #include "transports/listeners/sockets.h"
+#include "transports/proxy_header.h"
 
 namespace transports {
 
@@ -36,75 +37,103 @@ UdpListener::UdpListener(const conf::ListenAddress& address, std::uint16_t index
       socket_(context.io.get_executor(),
               address.endpoint.address.is_v4() ? boost::asio::ip::udp::v4()
                                                : boost::asio::ip::udp::v6(),
-              open_udp_socket(address)),
+              open_udp_socket(address).release()),
       local_endpoint_(local_endpoint_of(socket_.native_handle())),
+      answering_(open_answering_socket({address.protocol, local_endpoint_, address.text})),
       drained_(context.io.get_executor()),
       home_(std::make_shared<UdpListener*>(this)) {}
 
 UdpListener::~UdpListener() { *home_ = nullptr; }
 
-void UdpListener::start() { wait(); }
+void UdpListener::start() {
+  serve_waiting(answering_.get());  // what was sent to it before it was connected
+  wait();
+}
 
 void UdpListener::wait() {
   waiting_ = true;
   socket_.async_wait(Socket::wait_read, [this](boost::system::error_code) {
     waiting_ = false;
     if (stopping_) return check_drained();
-    on_readable();
+    serve_waiting(socket_.native_handle());
     wait();
   });
 }
 
-void UdpListener::on_readable() {
+void UdpListener::serve_waiting(int descriptor) {
   UdpBatch& batch = context_.udp_batch;
   for (int i = 0; i < batches_per_wake_up; ++i) {
-    const std::size_t count = batch.receive(socket_.native_handle());
+    const std::size_t count = batch.receive(descriptor);
     if (count == 0) return;
     {
       const Batch turn(context_.answerer);
-      for (std::size_t slot = 0; slot < count; ++slot) serve(slot, turn.now());
+      for (std::size_t slot = 0; slot < count; ++slot) read(slot, turn.now());
+      if (count > 1) context_.answerer.expect(batch.queries(count));
+      for (std::size_t slot = 0; slot < count; ++slot) serve(slot);
     }
     send_batch();
-    if (count < UdpBatch::slots) return;
+    // Under load more has come by now, and to look costs less than to wait for it.
+    if (count == 1) return;
   }
 }
 
-void UdpListener::serve(std::size_t slot, base::TimePoint now) {
+/// Makes a query of a packet, one to be dropped if it is none.
+void UdpListener::read(std::size_t slot, base::TimePoint now) {
   UdpBatch& batch = context_.udp_batch;
-  query_.verdict = dns::parse_request(batch.packet(slot), query_.request);
-  if (query_.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
-  if (batch.is_cut(slot)) query_.verdict = dns::Verdict::format_error;
-  query_.client = batch.client(slot);
-  if (query_.client.port == 0) return context_.drops.no_reply_port.add();
-  query_.protocol = conf::Protocol::udp;
-  query_.listener = index_;
-  query_.size_limit = UdpBatch::packet_size_max;
-  query_.received = now;
-  query_.deadline = now + context_.limits.query_timeout;
+  Query& query = batch.query(slot);
+  query.verdict = dns::Verdict::drop;
+  query.client = batch.client(slot);
+  if (query.client.port == 0) return context_.drops.no_reply_port.add();
+  const std::optional<base::Bytes> message = message_of(slot, query.client);
+  if (!message) return context_.drops.proxy_header.add();
+  query.verdict = dns::parse_request(*message, query.request);
+  if (query.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
+  if (batch.is_cut(slot)) query.verdict = dns::Verdict::format_error;
+  query.protocol = conf::Protocol::udp;
+  query.listener = index_;
+  query.size_limit = UdpBatch::packet_size_max;
+  query.received = now;
+  query.deadline = now + context_.limits.query_timeout;
+}
 
+void UdpListener::serve(std::size_t slot) {
+  UdpBatch& batch = context_.udp_batch;
+  const Query& query = batch.query(slot);
+  if (query.verdict == dns::Verdict::drop) return;
   Reply reply{.out = batch.reply_memory(slot), .size = 0, .summary = {}};
-  if (!context_.answerer.answer_now(query_, reply)) {
+  if (!context_.answerer.answer_now(query, reply)) {
     WaitingPlace place(context_.waiting);
     if (place) {
       ++under_way_;
       boost::asio::co_spawn(
           context_.io,
-          answer_later(home_, context_.answerer, std::move(place), query_, batch.return_path(slot)),
+          answer_later(home_, context_.answerer, std::move(place), query, batch.return_path(slot)),
           boost::asio::detached);
       return;
     }
-    context_.answerer.answer_overload(query_, reply);
+    context_.answerer.answer_overload(query, reply);
   }
   if (reply.size != 0) batch.reply(slot, reply.size);
 }
 
+/// A balancer's datagram begins with a PROXY header that names the client; nothing when it does
+/// not.
+std::optional<base::Bytes> UdpListener::message_of(std::size_t slot, base::Endpoint& client) {
+  const base::Bytes packet = context_.udp_batch.packet(slot);
+  if (!context_.proxy.is_balanced(conf::Protocol::udp, client.address)) return packet;
+  ProxyHeader header;
+  const std::size_t size = header.take(packet);
+  if (header.state() != ProxyHeader::State::complete) return std::nullopt;
+  client = header.client().value_or(client);
+  return packet.subspan(size);
+}
+
 void UdpListener::send_batch() {
   UdpBatch& batch = context_.udp_batch;
-  batch.send(socket_.native_handle(),
+  batch.send(answering_.get(),
              [this, &batch](std::size_t slot, int error, bool again) -> std::size_t {
                if (error == EMSGSIZE && !again) {
-                 dns::parse_request(batch.packet(slot), query_.request);
-                 return write_truncated(query_.request, batch.reply_memory(slot));
+                 return write_truncated(batch.query(slot).request, batch.reply_memory(slot));
                }
                context_.drops.send_refused.add();
                return 0;
@@ -144,7 +173,7 @@ void UdpListener::send_late_answers() {
       address_reply(headers[i].msg_hdr, late.path, parts[i]);
     }
     UdpBatch::send_all(
-        socket_.native_handle(), {headers.data(), count},
+        answering_.get(), {headers.data(), count},
         [this, first](std::size_t i, int error, bool again) -> std::size_t {
           LateAnswer& late = late_[first + i];
           if (error == EMSGSIZE && !again && late.answer.wire.size() > dns::plain_udp_size) {
@@ -169,6 +198,7 @@ Awaitable<void> UdpListener::stop(base::TimePoint drain_until) {
   }
   boost::system::error_code ignored;
   socket_.close(ignored);
+  answering_ = Descriptor{};
 }
 
 void UdpListener::check_drained() {

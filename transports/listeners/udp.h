@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "transports/descriptor.h"
 #include "transports/listener.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
@@ -39,8 +41,10 @@ class UdpListener final : public Listener {
   };
 
   void wait();
-  void on_readable();
-  void serve(std::size_t slot, base::TimePoint now);
+  void serve_waiting(int descriptor);
+  void read(std::size_t slot, base::TimePoint now);
+  void serve(std::size_t slot);
+  std::optional<base::Bytes> message_of(std::size_t slot, base::Endpoint& client);
   void send_batch();
   static Awaitable<void> answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer,
                                       WaitingPlace place, Query query, ReturnPath path);
@@ -52,7 +56,7 @@ class UdpListener final : public Listener {
   std::uint16_t index_;
   Socket socket_;
   base::Endpoint local_endpoint_;
-  Query query_;  // the packet at hand; reused, as it is large
+  Descriptor answering_;
   std::vector<LateAnswer> late_;
   std::size_t under_way_ = 0;
   bool waiting_ = false;

@@ -16,6 +16,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "transports/query.h"
 
 namespace transports {
 
@@ -47,6 +48,11 @@ class UdpBatch {
   [[nodiscard]] base::Bytes packet(std::size_t slot) const;
   /// It was longer than packet_size_max; only its beginning is here.
   [[nodiscard]] bool is_cut(std::size_t slot) const;
+  /// What the listener makes of the packet.
+  [[nodiscard]] Query& query(std::size_t slot) { return memory_->queries[slot]; }
+  [[nodiscard]] std::span<const Query> queries(std::size_t count) const {
+    return std::span{memory_->queries}.first(count);
+  }
   [[nodiscard]] base::Endpoint client(std::size_t slot) const;
   [[nodiscard]] const ReturnPath& return_path(std::size_t slot) const {
     return memory_->paths[slot];
@@ -96,6 +102,7 @@ class UdpBatch {
 
   struct Memory {
     std::array<ReturnPath, slots> paths;
+    std::array<Query, slots> queries;
     std::array<std::array<std::uint8_t, stride>, slots> incoming;
     std::array<std::array<std::uint8_t, stride>, slots> outgoing;
   };

@@ -229,6 +229,8 @@ Awaitable<Answered> ask_once(conf::Upstream upstream, base::Bytes query, base::T
                              AskOptions options, UpstreamContext context) {
   if (query.size() > dns::message_size_max)
     co_return failed(Reason::ours, upstream, "the query is too long");
+  if (upstream.protocol == conf::Protocol::doq)
+    co_return failed(Reason::ours, upstream, "asking once is not for QUIC; kdig +quic does that");
   if (upstream.protocol != conf::Protocol::udp) {
     co_return co_await ask_over_stream(upstream, query, deadline, options, context);
   }

@@ -5,6 +5,7 @@
 
 #include "transports/upstreams/framed_codec.h"
 #include "transports/upstreams/plain.h"
+#include "transports/upstreams/quic_link.h"
 #include "transports/upstreams/stream.h"
 
 namespace transports {
@@ -21,6 +22,13 @@ std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
       if (!tls) return std::unexpected(std::move(tls.error()));
       return std::make_unique<StreamUpstream>(
           FramedCodec::links(upstream, context, std::move(*tls)));
+    }
+    case conf::Protocol::doq: {
+      std::expected<std::unique_ptr<certs::ClientContext>, std::string> tls =
+          certs::ClientContext::make(upstream, context.authorities);
+      if (!tls) return std::unexpected(std::move(tls.error()));
+      return std::make_unique<StreamUpstream>(
+          QuicLink::maker(std::make_shared<QuicTerms>(upstream, context, std::move(*tls))));
     }
   }
   std::unreachable();

@@ -1,0 +1,24 @@
+// What parts of the configuration tell about themselves.
+#include "conf/config.h"
+
+#include <algorithm>
+
+namespace conf {
+namespace {
+
+bool holds(const std::vector<base::Prefix>& prefixes, const base::Address& address) {
+  return std::ranges::any_of(
+      prefixes, [&address](const base::Prefix& each) { return each.contains(address); });
+}
+
+}  // namespace
+
+bool Proxy::is_balanced(Protocol protocol, const base::Address& from) const {
+  return !balancers.empty() && std::ranges::contains(balanced, protocol) && holds(balancers, from);
+}
+
+bool Proxy::is_reverse_proxy(const base::Address& from) const {
+  return holds(reverse_proxies, from);
+}
+
+}  // namespace conf

@@ -1,0 +1,438 @@
+// Connections. Every call of the library that fails leads to fail() or end(), and write() says
+// goodbye.
+#include "transports/quic/connection.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+
+#include "transports/quic/callbacks.h"
+
+namespace transports::quic {
+
+namespace {
+
+// Other connections have their turn after so many bursts of packets.
+constexpr int bursts_per_turn = 4;
+// The peer's ids that we remember: enough for a client that moves, small for one that plays.
+constexpr std::uint64_t peer_ids_max = 4;
+// Of the id that we make up for a server (RFC 9000 §7.2: eight at least).
+constexpr std::size_t first_id_size = 16;
+// RFC 7301 §3.2's alert for a protocol that is not spoken; RFC 9001 §8.1 wants it for none at all.
+constexpr std::uint8_t alert_no_application_protocol = 120;
+
+}  // namespace
+
+Connection::Connection(Host& host, certs::SslPtr tls) : host_(host), tls_(std::move(tls)) {
+  ngtcp2_ccerr_default(&error_);
+  self_.user_data = this;
+  self_.get_conn = [](ngtcp2_crypto_conn_ref* self) {
+    return static_cast<Connection*>(self->user_data)->library_;
+  };
+}
+
+Connection::~Connection() {
+  release_library();
+  while (!ids.empty()) {
+    const ngtcp2_cid id = ids.back();
+    host_.retire_id(*this, id);
+  }
+}
+
+std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, const Terms& terms,
+                                               certs::SslPtr tls, const Secrets& secrets) {
+  std::unique_ptr<Connection> made(new Connection(host, std::move(tls)));
+  if (!made->prepare_tls(true)) return nullptr;
+
+  ngtcp2_settings settings;
+  ngtcp2_settings_default(&settings);
+  settings.initial_ts = stamp_now();
+  settings.handshake_timeout = duration_of(terms.handshake_timeout);
+  settings.no_pmtud = 1;
+  if (arrival.token == Secrets::Verdict::retry || arrival.token == Secrets::Verdict::address) {
+    settings.token = arrival.initial.token;
+    settings.tokenlen = arrival.initial.tokenlen;
+    settings.token_type = arrival.token == Secrets::Verdict::retry ? NGTCP2_TOKEN_TYPE_RETRY
+                                                                   : NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+  }
+
+  ngtcp2_transport_params params;
+  ngtcp2_transport_params_default(&params);
+  params.initial_max_data = terms.streams.octets;
+  params.initial_max_stream_data_bidi_remote = terms.streams.stream_octets;
+  params.initial_max_stream_data_uni = terms.streams.stream_octets;
+  params.initial_max_streams_bidi = terms.streams.bidirectional;
+  params.initial_max_streams_uni = terms.streams.unidirectional;
+  params.max_idle_timeout = duration_of(terms.idle_timeout);
+  params.active_connection_id_limit = peer_ids_max;
+  params.grease_quic_bit = 1;  // RFC 9287
+  params.original_dcid_present = 1;
+  params.original_dcid = arrival.initial.dcid;
+  if (arrival.token == Secrets::Verdict::retry) {
+    params.original_dcid = arrival.original;
+    params.retry_scid = arrival.initial.dcid;
+    params.retry_scid_present = 1;
+  }
+  ngtcp2_cid id{};
+  params.stateless_reset_token_present = 1;
+  if (!host.issue_id(*made, id, params.stateless_reset_token)) return nullptr;
+
+  const ngtcp2_path path = arrival.path.view();
+  if (ngtcp2_conn_server_new(&made->library_, &arrival.initial.scid, &id, &path,
+                             arrival.initial.version, &callbacks(), &settings, &params, nullptr,
+                             made.get()) != 0) {
+    return nullptr;
+  }
+  ngtcp2_conn_set_tls_native_handle(made->library_, made->tls_glue_);
+  made->secrets_ = &secrets;
+  made->update_expiry();
+  return made;
+}
+
+std::unique_ptr<Connection> Connection::dial(Host& host, Path path, const Terms& terms,
+                                             certs::SslPtr tls, base::Bytes token) {
+  std::unique_ptr<Connection> made(new Connection(host, std::move(tls)));
+  if (!made->prepare_tls(false)) return nullptr;
+
+  ngtcp2_settings settings;
+  ngtcp2_settings_default(&settings);
+  settings.initial_ts = stamp_now();
+  settings.handshake_timeout = duration_of(terms.handshake_timeout);
+  settings.no_pmtud = 1;
+  settings.token = token.data();
+  settings.tokenlen = token.size();
+
+  ngtcp2_transport_params params;
+  ngtcp2_transport_params_default(&params);
+  params.initial_max_data = terms.streams.octets;
+  params.initial_max_stream_data_bidi_local = terms.streams.stream_octets;
+  params.initial_max_stream_data_uni = terms.streams.stream_octets;
+  params.initial_max_streams_uni = terms.streams.unidirectional;
+  params.max_idle_timeout = duration_of(terms.idle_timeout);
+  params.active_connection_id_limit = peer_ids_max;
+  params.grease_quic_bit = 1;
+
+  ngtcp2_cid theirs{};
+  ngtcp2_cid ours{};
+  theirs.datalen = first_id_size;
+  std::array<std::uint8_t, NGTCP2_STATELESS_RESET_TOKENLEN> unused{};
+  const ngtcp2_path way = path.view();
+  if (RAND_bytes(theirs.data, first_id_size) != 1 || !host.issue_id(*made, ours, unused.data()) ||
+      ngtcp2_conn_client_new(&made->library_, &theirs, &ours, &way, NGTCP2_PROTO_VER_V1,
+                             &callbacks(), &settings, &params, nullptr, made.get()) != 0) {
+    return nullptr;
+  }
+  ngtcp2_conn_set_tls_native_handle(made->library_, made->tls_glue_);
+  made->update_expiry();
+  return made;
+}
+
+bool Connection::prepare_tls(bool server) {
+  SSL* ssl = tls_.get();
+  if (ssl == nullptr) return false;
+  const int configured = server ? ngtcp2_crypto_ossl_configure_server_session(ssl)
+                                : ngtcp2_crypto_ossl_configure_client_session(ssl);
+  if (configured != 0 || SSL_set_min_proto_version(ssl, TLS1_3_VERSION) != 1 ||
+      ngtcp2_crypto_ossl_ctx_new(&tls_glue_, ssl) != 0) {
+    return false;
+  }
+  SSL_set_app_data(ssl, &self_);
+  return true;
+}
+
+// ---- packets in
+
+Connection::Outcome Connection::read(const Datagram& datagram) {
+  if (state_ == State::closing) {
+    answer_after_close(datagram);
+    return Outcome::taken;
+  }
+  if (state_ == State::finished) return Outcome::taken;
+  Path way = datagram.path;
+  const ngtcp2_path path = way.view();
+  const ngtcp2_pkt_info info{.ecn = datagram.ecn};
+  const int outcome = ngtcp2_conn_read_pkt(library_, &path, &info, datagram.octets.data(),
+                                           datagram.octets.size(), stamp_now());
+  switch (outcome) {
+    case 0: heard_at_ = base::Clock::now(); break;
+    case NGTCP2_ERR_RETRY:
+      end(End::handshake_failed);
+      state_ = State::finished;
+      schedule();
+      return Outcome::retry_wanted;
+    case NGTCP2_ERR_DROP_CONN: end(End::handshake_failed); break;
+    case NGTCP2_ERR_DRAINING: end(End::peer); break;
+    default: fail(outcome);
+  }
+  schedule();
+  return Outcome::taken;
+}
+
+/// RFC 9000 §10.2.1: the same packet again, ever more rarely, and never more than three times what
+/// came (§8.1, the address may be anybody's).
+void Connection::answer_after_close(const Datagram& datagram) {
+  if (goodbye_.empty() || !std::has_single_bit(++packets_after_close_)) return;
+  if (goodbye_.size() > 3 * datagram.octets.size()) return;
+  repeat_to_ = datagram.path;
+  schedule();
+}
+
+// ---- packets out
+
+void Connection::write(Datagrams& out, int descriptor) {
+  if (repeat_to_) {
+    const base::MutableBytes room = out.room(descriptor);
+    std::ranges::copy(goodbye_, room.begin());
+    out.queue(repeat_to_->view(), 0, goodbye_.size(), goodbye_.size());
+    repeat_to_.reset();
+  }
+  if (has_closed()) return;
+  for (int bursts = 0; !goodbye_wanted_; ++bursts) {
+    if (bursts == bursts_per_turn) {
+      schedule();
+      break;
+    }
+    const base::MutableBytes room = out.room(descriptor);
+    ngtcp2_path_storage path;
+    ngtcp2_path_storage_zero(&path);
+    ngtcp2_pkt_info info{};
+    std::size_t segment = 0;
+    const auto write_one = [](ngtcp2_conn*, ngtcp2_path* way, ngtcp2_pkt_info* about,
+                              std::uint8_t* dest, std::size_t size, ngtcp2_tstamp now,
+                              void* user) -> ngtcp2_ssize {
+      return static_cast<Connection*>(user)->write_packet(way, about, dest, size, now);
+    };
+    const ngtcp2_ssize written = ngtcp2_conn_write_aggregate_pkt(
+        library_, &path.path, &info, room.data(), room.size(), &segment, write_one, stamp_now());
+    if (written < 0) {
+      fail(static_cast<int>(written));
+    } else if (written == 0) {
+      break;
+    } else {
+      out.queue(path.path, static_cast<std::uint8_t>(info.ecn), static_cast<std::size_t>(written),
+                segment);
+    }
+  }
+  if (!goodbye_wanted_ && draining_ && is_idle()) close_politely();
+  if (goodbye_wanted_) return say_goodbye(out, descriptor);
+  update_expiry();
+}
+
+/// One packet, with as much of as many streams as there is room for.
+ngtcp2_ssize Connection::write_packet(ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
+                                      std::size_t size, ngtcp2_tstamp now) {
+  for (;;) {
+    Output output;
+    if (codec_ && ngtcp2_conn_get_max_data_left(library_) != 0) output = codec_->next_output();
+    std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
+    if (output.stream != nullptr) flags |= NGTCP2_WRITE_STREAM_FLAG_MORE;
+    if (output.fin) flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+    ngtcp2_ssize taken = -1;
+    const ngtcp2_ssize written = ngtcp2_conn_writev_stream(
+        library_, path, info, out, size, &taken, flags,
+        output.stream == nullptr ? -1 : output.stream->id, output.parts.data(), output.count, now);
+    if (output.stream != nullptr) {
+      if (taken >= 0) codec_->sent(*output.stream, static_cast<std::size_t>(taken));
+      switch (written) {
+        case NGTCP2_ERR_WRITE_MORE: continue;
+        case NGTCP2_ERR_STREAM_DATA_BLOCKED: codec_->blocked(*output.stream); continue;
+        case NGTCP2_ERR_STREAM_SHUT_WR:
+        case NGTCP2_ERR_STREAM_NOT_FOUND: codec_->unwritable(*output.stream); continue;
+        default: break;
+      }
+    }
+    return written;
+  }
+}
+
+// ---- the end
+
+void Connection::fail(int library_error) {
+  if (goodbye_wanted_ || has_closed()) return;
+  goodbye_wanted_ = true;
+  const std::uint8_t alert = ngtcp2_conn_get_tls_alert(library_);
+  if (library_error == NGTCP2_ERR_CRYPTO && alert != 0) {
+    ngtcp2_ccerr_set_tls_alert(&error_, alert, nullptr, 0);
+  } else {
+    ngtcp2_ccerr_set_liberr(&error_, library_error, nullptr, 0);
+  }
+}
+
+void Connection::close(std::uint64_t application_code) {
+  if (goodbye_wanted_ || has_closed()) return;
+  goodbye_wanted_ = true;
+  ngtcp2_ccerr_set_application_error(&error_, application_code, nullptr, 0);
+  schedule();
+}
+
+void Connection::close_politely() {
+  if (has_closed()) return;
+  if (is_open()) return close(codec().no_error());
+  if (goodbye_wanted_) return;
+  goodbye_wanted_ = true;
+  ngtcp2_ccerr_set_transport_error(&error_, NGTCP2_CONNECTION_REFUSED, nullptr, 0);
+  schedule();
+}
+
+void Connection::drain() {
+  draining_ = true;
+  schedule();
+}
+
+void Connection::say_goodbye(Datagrams& out, int descriptor) {
+  const base::MutableBytes room = out.room(descriptor);
+  ngtcp2_path_storage path;
+  ngtcp2_path_storage_zero(&path);
+  ngtcp2_pkt_info info{};
+  const ngtcp2_ssize written = ngtcp2_conn_write_connection_close(
+      library_, &path.path, &info, room.data(), datagram_size, &error_, stamp_now());
+  if (written > 0) {
+    goodbye_.assign(room.begin(), room.begin() + written);
+    out.queue(path.path, static_cast<std::uint8_t>(info.ecn), goodbye_.size(), goodbye_.size());
+  }
+  const bool polite = codec_ && error_.type == NGTCP2_CCERR_TYPE_APPLICATION &&
+                      error_.error_code == codec_->no_error();
+  end(polite ? End::drained : End::error);
+}
+
+/// From here on nothing is left but what repeats the goodbye, or keeps still (RFC 9000 §10.2).
+void Connection::end(End end) {
+  if (has_closed()) return;
+  if (state_ == State::handshaking && end != End::handshake_timeout) end = End::handshake_failed;
+  expiry_ = base::Clock::now() + std::chrono::nanoseconds(3 * ngtcp2_conn_get_pto(library_));
+  state_ = State::closing;
+  host_.closed(*this, end);
+  release_library();
+}
+
+/// The library before the TLS object, which must not call into it any more; the codec's octets
+/// after the library, which points at them.
+void Connection::release_library() {
+  if (tls_) SSL_set_app_data(tls_.get(), nullptr);
+  if (library_ != nullptr) ngtcp2_conn_del(std::exchange(library_, nullptr));
+  codec_.reset();
+  tls_.reset();
+  if (tls_glue_ != nullptr) ngtcp2_crypto_ossl_ctx_del(std::exchange(tls_glue_, nullptr));
+}
+
+// ---- timers
+
+void Connection::on_expiry() {
+  if (state_ == State::closing) state_ = State::finished;
+  if (state_ == State::finished) return;
+  const int outcome = ngtcp2_conn_handle_expiry(library_, stamp_now());
+  if (outcome == NGTCP2_ERR_IDLE_CLOSE) {
+    end(state_ == State::open ? End::idle : End::handshake_timeout);
+    state_ = State::finished;
+  } else if (outcome == NGTCP2_ERR_HANDSHAKE_TIMEOUT) {
+    end(End::handshake_timeout);
+    state_ = State::finished;
+  } else if (outcome != 0) {
+    fail(outcome);
+  }
+}
+
+void Connection::update_expiry() { expiry_ = time_of(ngtcp2_conn_get_expiry(library_)); }
+
+// ---- streams
+
+Codec& Connection::codec() {
+  if (!codec_) codec_ = host_.make_codec(*this);
+  return *codec_;
+}
+
+void Connection::on_handshake_completed() {
+  if (alpn().empty()) {  // RFC 9001 §8.1
+    ngtcp2_ccerr_set_tls_alert(&error_, alert_no_application_protocol, nullptr, 0);
+    goodbye_wanted_ = true;
+    return;
+  }
+  state_ = State::open;
+  codec().opened();
+  host_.opened(*this);
+  if (secrets_ == nullptr) return;
+  const Secrets::Token token = secrets_->address_token(ngtcp2_conn_get_path(library_)->remote);
+  if (token.size != 0) ngtcp2_conn_submit_new_token(library_, token.octets.data(), token.size);
+}
+
+int Connection::on_stream_open(StreamId id) {
+  Stream* stream = codec().accept(id);
+  if (stream == nullptr) return 0;
+  stream->id = id;
+  ngtcp2_conn_set_stream_user_data(library_, id, stream);
+  return 0;
+}
+
+void Connection::on_stream_closed(Stream* stream, StreamId id) {
+  const bool grant = stream == nullptr || codec().closed(*stream);
+  if (ngtcp2_conn_is_local_stream(library_, id) != 0 || !grant) return;
+  if (ngtcp2_is_bidi_stream(id) != 0) {
+    ngtcp2_conn_extend_max_streams_bidi(library_, 1);
+  } else {
+    ngtcp2_conn_extend_max_streams_uni(library_, 1);
+  }
+}
+
+void Connection::release(std::size_t octets) {
+  if (library_ != nullptr) ngtcp2_conn_extend_max_offset(library_, octets);
+}
+
+void Connection::release(Stream& stream, std::size_t octets) {
+  if (library_ == nullptr) return;
+  ngtcp2_conn_extend_max_offset(library_, octets);
+  ngtcp2_conn_extend_max_stream_offset(library_, stream.id, octets);
+}
+
+std::uint64_t Connection::streams_left() const {
+  return library_ == nullptr ? 0 : ngtcp2_conn_get_streams_bidi_left(library_);
+}
+
+bool Connection::open(Stream& stream) {
+  return library_ != nullptr && ngtcp2_conn_open_bidi_stream(library_, &stream.id, &stream) == 0;
+}
+
+void Connection::grant_stream() {
+  if (library_ != nullptr) ngtcp2_conn_extend_max_streams_bidi(library_, 1);
+}
+
+void Connection::reset(Stream& stream, std::uint64_t application_code) {
+  if (library_ != nullptr) ngtcp2_conn_shutdown_stream(library_, 0, stream.id, application_code);
+}
+
+Stream* Connection::find(StreamId id) const {
+  return library_ == nullptr ? nullptr
+                             : static_cast<Stream*>(ngtcp2_conn_get_stream_user_data(library_, id));
+}
+
+// ---- facts
+
+base::Endpoint Connection::peer() const {
+  return base::Endpoint::from_sockaddr(*ngtcp2_conn_get_path(library_)->remote.addr);
+}
+
+bool Connection::unacknowledged() const {
+  if (library_ == nullptr) return false;
+  ngtcp2_conn_info info;
+  ngtcp2_conn_get_conn_info(library_, &info);
+  constexpr int patience = 3;  // probes that were not answered
+  const std::chrono::nanoseconds probe(ngtcp2_conn_get_pto(library_));
+  return info.bytes_in_flight != 0 && base::Clock::now() - heard_at_ > patience * probe;
+}
+
+std::chrono::nanoseconds Connection::peer_idle_timeout() const {
+  const ngtcp2_transport_params* params =
+      library_ == nullptr ? nullptr : ngtcp2_conn_get_remote_transport_params(library_);
+  return std::chrono::nanoseconds(params == nullptr ? 0 : params->max_idle_timeout);
+}
+
+base::Bytes Connection::alpn() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(tls_.get(), &name, &size);
+  return {name, size};
+}
+
+}  // namespace transports::quic

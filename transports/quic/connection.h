@@ -1,0 +1,183 @@
+// A QUIC connection, of either role: packets in, packets out, streams to its codec, timers, and the
+// end. RFC 9000, RFC 9001, RFC 9002, by ngtcp2. Owned by its host; everything on one thread.
+// Nothing is destroyed inside a call of the library: what has ended says so, and its host takes it
+// away.
+#pragma once
+
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <ngtcp2/ngtcp2_crypto_ossl.h>
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "certs/openssl.h"
+#include "transports/channel.h"
+#include "transports/quic/codec.h"
+#include "transports/quic/datagrams.h"
+#include "transports/quic/library.h"
+#include "transports/quic/secrets.h"
+
+namespace transports::quic {
+
+using ListHook =
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using SetHook =
+    boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/// How a connection ended, for metrics.
+enum class End : std::uint8_t { peer, idle, handshake_timeout, handshake_failed, error, drained };
+
+class Connection {
+ public:
+  /// What a connection has around it: an endpoint of many, or a link's own socket.
+  class Host {
+   public:
+    virtual std::unique_ptr<Codec> make_codec(Connection& connection) = 0;
+    /// A new id of ours with its reset token. False: no randomness.
+    virtual bool issue_id(Connection& connection, ngtcp2_cid& id, std::uint8_t* reset_token) = 0;
+    virtual void retire_id(Connection& connection, const ngtcp2_cid& id) = 0;
+    /// The handshake is done.
+    virtual void opened(Connection& connection) = 0;
+    /// It has closed; packets for its ids still come, and are answered by it, until it is finished.
+    virtual void closed(Connection& connection, End end) = 0;
+    /// It wants write() to be called at the end of this wake-up.
+    virtual void wants_turn(Connection& connection) = 0;
+    /// The peer's address has changed, and the new one is validated.
+    virtual void migrated(Connection& connection) = 0;
+    /// The server gave a token for the next connection to it.
+    virtual void new_token(Connection&, base::Bytes) {}
+
+   protected:
+    ~Host() = default;
+  };
+
+  struct Terms {
+    StreamLimits streams;
+    std::chrono::nanoseconds idle_timeout;
+    std::chrono::nanoseconds handshake_timeout;
+  };
+  /// A client's first packet, and what its token proved.
+  struct Arrival {
+    Path path;
+    const ngtcp2_pkt_hd& initial;
+    Secrets::Verdict token;
+    ngtcp2_cid original;  ///< the id that the client chose, before a Retry
+  };
+
+  /// `tls` has its role and settings from certs/. Null when memory is short.
+  static std::unique_ptr<Connection> accept(Host& host, Arrival arrival, const Terms& terms,
+                                            certs::SslPtr tls, const Secrets& secrets);
+  /// To a server, over `path`; the first packet leaves with write(). `token` is from an earlier
+  /// connection's NEW_TOKEN, or empty.
+  static std::unique_ptr<Connection> dial(Host& host, Path path, const Terms& terms,
+                                          certs::SslPtr tls, base::Bytes token);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // ---- for the host
+  enum class Outcome : std::uint8_t {
+    taken,
+    retry_wanted,  ///< the client's address must be proved first; the connection has ended
+  };
+  Outcome read(const Datagram& datagram);
+  /// Writes what wants to leave.
+  void write(Datagrams& out, int descriptor);
+  /// Its time has come.
+  void on_expiry();
+  [[nodiscard]] base::TimePoint expiry() const { return expiry_; }
+  /// To be destroyed by the host, after write().
+  [[nodiscard]] bool finished() const { return state_ == State::finished; }
+  [[nodiscard]] bool has_closed() const { return state_ >= State::closing; }
+  [[nodiscard]] bool is_open() const { return state_ == State::open; }
+  /// Nothing is under way on it.
+  [[nodiscard]] bool is_idle() const { return !codec_ || codec_->idle(); }
+  /// Takes no new streams for long: closes as soon as its codec is idle.
+  void drain();
+  /// Closes with the codec's code for goodbye.
+  void close_politely();
+  [[nodiscard]] base::Endpoint peer() const;
+  [[nodiscard]] TlsFacts tls_facts() const { return facts_of(*tls_); }
+  [[nodiscard]] base::Bytes alpn() const;
+  /// Until it has closed.
+  [[nodiscard]] const SSL& tls() const { return *tls_; }
+  /// The peer has been owing an acknowledgement for longer than it takes (RFC 9002 §6.2).
+  [[nodiscard]] bool unacknowledged() const;
+  /// How long the peer keeps a silent connection; zero: it does not say.
+  [[nodiscard]] std::chrono::nanoseconds peer_idle_timeout() const;
+
+  // ---- for the codec
+  /// Ends the connection with an application error, at the end of this wake-up.
+  void close(std::uint64_t application_code);
+  /// A codec has something new to send.
+  void schedule() { host_.wants_turn(*this); }
+  /// The memory of received octets is gone: the peer may send as many more.
+  void release(std::size_t octets);
+  void release(Stream& stream, std::size_t octets);
+  /// One more stream for the peer; see Codec::closed().
+  void grant_stream();
+  /// How many streams we may still open.
+  [[nodiscard]] std::uint64_t streams_left() const;
+  /// A bidirectional one of ours. False: the peer allows no more.
+  [[nodiscard]] bool open(Stream& stream);
+  /// RESET_STREAM and STOP_SENDING, as far as the stream is open.
+  void reset(Stream& stream, std::uint64_t application_code);
+  /// The stream of that id, if it is still known.
+  [[nodiscard]] Stream* find(StreamId id) const;
+
+  ListHook of_host;             ///< the host's list of all
+  ListHook of_due;              ///< those that want a turn
+  ListHook of_idle;             ///< open ones, by their last work
+  SetHook of_expiry;            ///< by their time
+  std::vector<ngtcp2_cid> ids;  ///< that lead to it; kept by the host, retired at the end
+
+ private:
+  friend struct Callbacks;
+  enum class State : std::uint8_t { handshaking, open, closing, finished };
+
+  Connection(Host& host, certs::SslPtr tls);
+  bool prepare_tls(bool server);
+
+  ngtcp2_ssize write_packet(ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
+                            std::size_t size, ngtcp2_tstamp now);
+  void fail(int library_error);
+  void say_goodbye(Datagrams& out, int descriptor);
+  void end(End end);
+  void release_library();
+  void answer_after_close(const Datagram& datagram);
+  void update_expiry();
+  Codec& codec();
+
+  // what the library tells (callbacks.cpp)
+  void on_handshake_completed();
+  int on_stream_open(StreamId id);
+  void on_stream_closed(Stream* stream, StreamId id);
+
+  Host& host_;
+  ngtcp2_conn* library_ = nullptr;
+  certs::SslPtr tls_;
+  ngtcp2_crypto_ossl_ctx* tls_glue_ = nullptr;
+  ngtcp2_crypto_conn_ref self_{};
+  const Secrets* secrets_ = nullptr;
+  std::unique_ptr<Codec> codec_;
+  State state_ = State::handshaking;
+  bool draining_ = false;
+  bool goodbye_wanted_ = false;
+  ngtcp2_ccerr error_{};
+  base::TimePoint expiry_{};
+  base::TimePoint heard_at_{};  // the last packet that was the peer's
+
+  // after the close
+  std::vector<std::uint8_t> goodbye_;  // the packet that said so
+  std::optional<Path> repeat_to_;
+  std::uint32_t packets_after_close_ = 0;
+};
+
+}  // namespace transports::quic

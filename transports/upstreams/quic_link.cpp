@@ -1,0 +1,216 @@
+// QuicLink: one coroutine does everything for a connection; whoever has something for it wakes it.
+#include "transports/upstreams/quic_link.h"
+
+#include <openssl/rand.h>
+#include <sys/socket.h>
+
+#include <boost/asio/cancel_at.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "transports/listeners/sockets.h"
+#include "transports/quic/connection_ids.h"
+#include "transports/quic/doq.h"
+
+namespace transports {
+
+namespace {
+
+constexpr std::chrono::seconds idle_margin{2};  // ours ends first, with a goodbye
+
+}  // namespace
+
+QuicTerms::QuicTerms(const conf::Upstream& settings, const UpstreamContext& context,
+                     std::shared_ptr<certs::ClientContext> client)
+    : LinkTerms(settings, context),
+      tls(std::move(client)),
+      datagrams(std::make_unique<quic::Datagrams>()) {}
+
+LinkMaker QuicLink::maker(std::shared_ptr<QuicTerms> terms) {
+  return {terms, [terms](UnderWay& under_way) -> std::shared_ptr<Link> {
+            auto link = std::make_shared<QuicLink>(terms);
+            boost::asio::co_spawn(terms->executor, run(link, UnderWay::Mark(under_way)),
+                                  boost::asio::detached);
+            return link;
+          }};
+}
+
+QuicLink::QuicLink(std::shared_ptr<QuicTerms> terms)
+    : Link(terms), quic_terms_(*terms), descriptor_(terms->executor), timer_(terms->executor) {}
+
+Awaitable<void> QuicLink::run(std::shared_ptr<QuicLink> self, UnderWay::Mark) {
+  if (self->closed()) co_return;
+  if (std::optional<Failure> failure = self->connect()) {
+    self->dial_failed(std::move(*failure));
+    co_return;
+  }
+  self->let_leave();
+  while (!self->is_over()) {
+    co_await self->wait();
+    self->take_datagrams();
+    if (self->is_open()) self->close_if_idle();
+    self->let_leave();
+  }
+  self->end();
+}
+
+std::optional<Failure> QuicLink::connect() {
+  const base::Endpoint& peer = quic_terms_.upstream.endpoint;
+  quic::Path path;
+  sockaddr_storage address{};
+  path.remote_size = peer.to_sockaddr(address);
+  std::copy_n(reinterpret_cast<const std::uint8_t*>(&address), sizeof path.remote,
+              reinterpret_cast<std::uint8_t*>(&path.remote));
+  const int made = ::socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (made < 0) return fail(Reason::ours, std::generic_category().message(errno));
+  descriptor_.assign(made);
+  quic::Datagrams::prepare(made, !peer.address.is_v4());
+  // The port is the kernel's random choice; nobody but the peer is heard.
+  if (::connect(made, &path.remote.sa, path.remote_size) != 0)
+    return fail(Reason::refused, std::generic_category().message(errno));
+  local_ = local_endpoint_of(made);
+  path.local_size = local_.to_sockaddr(address);
+  std::copy_n(reinterpret_cast<const std::uint8_t*>(&address), sizeof path.local,
+              reinterpret_cast<std::uint8_t*>(&path.local));
+
+  std::expected<certs::SslPtr, std::string> tls = quic_terms_.tls->make_session();
+  if (!tls) return fail(Reason::ours, tls.error());
+  const quic::Connection::Terms terms{
+      .streams = {.bidirectional = 0,
+                  .unidirectional = 0,
+                  .stream_octets = quic::doq_frame_max,
+                  .octets = 16 * quic::doq_frame_max},
+      .idle_timeout = quic_terms_.upstream.idle_timeout + idle_margin,
+      .handshake_timeout = quic_terms_.upstream.timeout};
+  connection_ = quic::Connection::dial(*this, path, terms, std::move(*tls), quic_terms_.token);
+  if (!connection_) return fail(Reason::ours, "no QUIC connection can be made");
+  quic_terms_.token.clear();  // once each (RFC 9000 §8.1.3)
+  return std::nullopt;
+}
+
+Awaitable<void> QuicLink::wait() {
+  if (std::exchange(turn_wanted_, false)) co_return;
+  base::TimePoint until = connection_->expiry();
+  if (is_open()) until = std::min(until, next_look());
+  boost::system::error_code ignored;
+  co_await descriptor_.async_wait(
+      Descriptor::wait_read,
+      boost::asio::cancel_at(timer_, until, boost::asio::redirect_error(use_awaitable, ignored)));
+}
+
+void QuicLink::take_datagrams() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+  refused_ = refused_ || error == ECONNREFUSED;
+  if (refused_ && !is_open()) connection_->close_politely();
+  quic::Datagrams& datagrams = *quic_terms_.datagrams;
+  while (const std::size_t count = datagrams.receive(descriptor_.native_handle(), local_)) {
+    for (std::size_t slot = 0; slot < count; ++slot) {
+      datagrams.each(slot, [this](const quic::Datagram& each) { connection_->read(each); });
+    }
+    if (count < quic::Datagrams::slots) break;
+  }
+  if (connection_->expiry() <= base::Clock::now()) connection_->on_expiry();
+  if (!std::exchange(handshake_done_, false) || closed()) return;
+  if (const auto theirs = connection_->peer_idle_timeout(); theirs.count() != 0) {
+    set_idle_timeout(std::chrono::duration_cast<std::chrono::milliseconds>(theirs * 7 / 8));
+  }
+  opened(connection_->tls_facts().resumed);
+}
+
+void QuicLink::let_leave() {
+  turn_wanted_ = false;
+  connection_->write(*quic_terms_.datagrams, descriptor_.native_handle());
+  quic_terms_.datagrams->send(descriptor_.native_handle());
+}
+
+/// The connection is over; the link may have ended before it.
+void QuicLink::end() {
+  if (!closed()) {
+    if (!is_open()) {
+      dial_failed(dial_failure());
+    } else {
+      close(ended_ == quic::End::peer ? LinkEnd::peer : LinkEnd::error,
+            fail(Reason::closed,
+                 ended_ == quic::End::peer ? "closed before the reply" : "the connection broke"));
+    }
+  }
+  boost::system::error_code ignored;
+  descriptor_.close(ignored);
+}
+
+Failure QuicLink::dial_failure() const {
+  if (!verify_error_.empty()) return fail(Reason::certificate, verify_error_);
+  if (refused_) return fail(Reason::refused, "connection refused");
+  if (ended_ == quic::End::handshake_timeout)
+    return fail(Reason::timeout, "no QUIC handshake in time");
+  return fail(Reason::tls, "the QUIC handshake failed");
+}
+
+// ---- as a link
+
+void QuicLink::take_arrived() {
+  if (!is_over()) take_datagrams();
+}
+
+/// The coroutine says goodbye and ends.
+void QuicLink::disconnect() {
+  if (codec_ != nullptr) codec_->forget_all();
+  if (connection_) connection_->close_politely();
+  wake();
+}
+
+void QuicLink::wake() {
+  boost::system::error_code ignored;
+  if (descriptor_.is_open()) descriptor_.cancel(ignored);
+}
+
+// ---- as the connection's host
+
+std::unique_ptr<quic::Codec> QuicLink::make_codec(quic::Connection& connection) {
+  auto made = std::make_unique<DoqCodec>(*this, connection);
+  codec_ = made.get();
+  return made;
+}
+
+bool QuicLink::issue_id(quic::Connection& connection, ngtcp2_cid& id, std::uint8_t* reset_token) {
+  id.datalen = quic::ConnectionIds::size;
+  connection.ids.push_back(id);
+  return RAND_bytes(id.data, quic::ConnectionIds::size) == 1 &&
+         RAND_bytes(reset_token, NGTCP2_STATELESS_RESET_TOKENLEN) == 1;
+}
+
+/// The socket is the connection's alone: its ids need not be known. One is taken off for each.
+void QuicLink::retire_id(quic::Connection& connection, const ngtcp2_cid&) {
+  if (!connection.ids.empty()) connection.ids.pop_back();
+}
+
+void QuicLink::closed(quic::Connection& connection, quic::End end) {
+  ended_ = end;
+  codec_ = nullptr;
+  const long verified = SSL_get_verify_result(&connection.tls());
+  if (verified != X509_V_OK) {
+    verify_error_ =
+        std::string("certificate verify failed: ") + X509_verify_cert_error_string(verified);
+  }
+}
+
+void QuicLink::wants_turn(quic::Connection&) {
+  turn_wanted_ = true;
+  wake();
+}
+
+void QuicLink::new_token(quic::Connection&, base::Bytes token) {
+  constexpr std::size_t token_most = 512;
+  if (token.size() <= token_most) quic_terms_.token.assign(token.begin(), token.end());
+}
+
+}  // namespace transports

@@ -1,0 +1,85 @@
+// A link over one QUIC connection, from a socket of its own: dials, reads, writes, keeps its
+// timers. RFC 9000, RFC 9250 §5.5. Owned as every link.
+#pragma once
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "certs/tls_context.h"
+#include "transports/quic/connection.h"
+#include "transports/quic/datagrams.h"
+#include "transports/upstreams/doq_codec.h"
+#include "transports/upstreams/link.h"
+#include "transports/upstreams/timer.h"
+
+namespace transports {
+
+/// What the links of an upstream over QUIC have in common.
+struct QuicTerms : LinkTerms {
+  QuicTerms(const conf::Upstream& upstream, const UpstreamContext& context,
+            std::shared_ptr<certs::ClientContext> client);
+
+  std::shared_ptr<certs::ClientContext> tls;
+  std::vector<std::uint8_t> token;  ///< of NEW_TOKEN: proves our address to the next connection
+  std::unique_ptr<quic::Datagrams> datagrams;
+};
+
+class QuicLink final : public Link, private quic::Connection::Host {
+ public:
+  static LinkMaker maker(std::shared_ptr<QuicTerms> terms);
+  explicit QuicLink(std::shared_ptr<QuicTerms> terms);
+
+ private:
+  using Link::closed;
+  using Link::opened;
+  using Descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
+
+  static Awaitable<void> run(std::shared_ptr<QuicLink> self, UnderWay::Mark mark);
+  /// Nothing on success.
+  std::optional<Failure> connect();
+  void take_datagrams();
+  void let_leave();
+  Awaitable<void> wait();
+  void end();
+  void wake();
+  [[nodiscard]] Failure dial_failure() const;
+  [[nodiscard]] bool is_over() const { return !connection_ || connection_->has_closed(); }
+
+  // as a Link
+  [[nodiscard]] bool room() const override { return codec_ == nullptr || codec_->room(); }
+  void transmit(Waiting& waiting) override { codec_->transmit(waiting); }
+  void forget(Waiting& waiting) override {
+    if (codec_ != nullptr) codec_->forget(waiting);
+  }
+  void take_arrived() override;
+  [[nodiscard]] bool unacknowledged() override { return connection_->unacknowledged(); }
+  void disconnect() override;
+
+  // as the connection's host
+  std::unique_ptr<quic::Codec> make_codec(quic::Connection& connection) override;
+  bool issue_id(quic::Connection& connection, ngtcp2_cid& id, std::uint8_t* reset_token) override;
+  void retire_id(quic::Connection& connection, const ngtcp2_cid& id) override;
+  void opened(quic::Connection&) override { handshake_done_ = true; }
+  void closed(quic::Connection& connection, quic::End end) override;
+  void wants_turn(quic::Connection& connection) override;
+  void migrated(quic::Connection&) override {}
+  void new_token(quic::Connection&, base::Bytes token) override;
+
+  QuicTerms& quic_terms_;  // the base keeps them
+  Descriptor descriptor_;
+  base::Endpoint local_;
+  DoqCodec* codec_ = nullptr;  // the connection's
+  std::unique_ptr<quic::Connection> connection_;
+  Timer timer_;
+  bool handshake_done_ = false;
+  bool turn_wanted_ = false;
+  bool refused_ = false;  // "port unreachable" came back
+  std::optional<quic::End> ended_;
+  std::string verify_error_;
+};
+
+}  // namespace transports
