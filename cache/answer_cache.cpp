@@ -161,7 +161,7 @@ History AnswerCache::history_with(const Key& key, const dns::AnswerView& next,
                                 : History{};
 }
 
-Found AnswerCache::find_cut(const Key& key, base::Seconds32 now) const {
+Found AnswerCache::find_cut(const Key& key, base::Seconds32 now, std::size_t least_size) const {
   const base::Bytes wire = key.name.wire();
   std::array<std::uint8_t, cut_probes_max>
       starts{};  // of the topmost ancestors, a ring: the last ones written count
@@ -174,6 +174,7 @@ Found AnswerCache::find_cut(const Key& key, base::Seconds32 now) const {
   for (std::size_t label = labels; label > lowest; --label) {
     Key above = key;
     above.name = dns::NameView{wire.subspan(starts[(label - 1) % starts.size()])};
+    if (above.name.size() < least_size) continue;
     above.name_hash = hash_of_name(impl_->seed, above.name);
     Entry* const entry = impl_->search(impl_->every_type(above));
     if (!is_fresh(entry, now)) continue;

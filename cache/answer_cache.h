@@ -95,8 +95,10 @@ class AnswerCache {
   /// An NXDOMAIN for a name above (RFC 8020 §2), nearest to the root first: a few probes, for
   /// misses only. Fresh ones alone. The name it was kept for is the question of `answer`. Of names
   /// with more than 16 labels, the 16 topmost ancestors are looked for: what a peer can make us
-  /// probe is bounded.
-  [[nodiscard]] Found find_cut(const Key& key, base::Seconds32 now) const;
+  /// probe is bounded. Names of fewer than `least_size` octets do not count: other servers may be
+  /// asked for what is below them.
+  [[nodiscard]] Found find_cut(const Key& key, base::Seconds32 now,
+                               std::size_t least_size = 1) const;
 
   /// True for one caller alone, who then refreshes the answer that find() gave as `ending`.
   [[nodiscard]] bool claim_refresh(const Key& key, base::Seconds32 now) const;

@@ -52,7 +52,7 @@ void key(std::string& out, const PrintedKey& key) {
   about += std::format("\n{}: {}{}.", required ? "Must be given" : "Takes", key.accepts,
                        key.applies == Applies::at_restart ? "; needs a restart" : "");
   comment(out, about);
-  const bool unset = required && key.value == "\"\"";
+  const bool unset = required && (key.value == "\"\"" || key.value == "[]");
   out += std::format("#{} = {}\n\n", key.name, unset ? key.placeholder : key.value);
 }
 

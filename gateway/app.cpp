@@ -207,6 +207,8 @@ admin::ReloadOutcome App::reload() {
     return refuse_reload({done.error()});
   }
   snapshots_.publish(next);
+  for (const dns::Name& name : policy::led_elsewhere(running->config, next->config))
+    cache_.flush(name, true);
   log_.set_level(next->config.log.level);
   sheet_.counter("sallyport_config_reloads_total", {{"result", "ok"}}).add();
   log_.info("configuration reloaded",

@@ -171,7 +171,9 @@ bool Pipeline::find(const Query& query, Reply& reply) {
 }
 
 bool Pipeline::find_above(const Query& query, transports::Answer& answer) {
-  const cache::Found cut = parts_.cache.find_cut(key_of(query), base::seconds_of(now_));
+  // Above a route's name others are asked: that they know of nothing below says nothing here.
+  const std::size_t route_size = snapshot_->routes.find(query.request.question.name).suffix_size;
+  const cache::Found cut = parts_.cache.find_cut(key_of(query), base::seconds_of(now_), route_size);
   if (cut.state != cache::Found::State::fresh) return false;
   const dns::KeptAnswer below = dns::nxdomain_below(cut.answer, query.request.question);
   dns::FitOptions options;

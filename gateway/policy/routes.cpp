@@ -5,6 +5,24 @@
 #include <array>
 
 namespace gateway::policy {
+namespace {
+
+/// The routes' names, each with the addresses that are asked for it.
+std::vector<std::pair<dns::Name, std::vector<std::string_view>>> ways(const conf::Config& config) {
+  std::vector<std::pair<dns::Name, std::vector<std::string_view>>> all;
+  for (const conf::Route& route : config.routes) {
+    std::vector<std::string_view> urls{route.set};
+    for (const conf::Upstream& upstream : config.upstreams) {
+      if (upstream.set == route.set && route.set != conf::default_set)
+        urls.emplace_back(upstream.url);
+    }
+    std::ranges::sort(urls);
+    for (const dns::Name& name : route.names) all.emplace_back(name, urls);
+  }
+  return all;
+}
+
+}  // namespace
 
 Routes::Routes(std::span<const conf::Route> routes) {
   for (const conf::Route& route : routes) {
@@ -32,6 +50,20 @@ Routes::Found Routes::find(dns::NameView name) const {
     if (row != rows_.end() && row->wire == suffix) return {row->set, suffix.size(), row->line};
     if (*at == 0) return {};  // the root
   }
+}
+
+std::vector<dns::Name> led_elsewhere(const conf::Config& before, const conf::Config& after) {
+  std::vector<dns::Name> names;
+  const auto old_ways = ways(before);
+  const auto new_ways = ways(after);
+  for (const auto& way : old_ways) {
+    if (!std::ranges::contains(new_ways, way)) names.push_back(way.first);
+  }
+  for (const auto& way : new_ways) {
+    if (!std::ranges::contains(old_ways, way) && !std::ranges::contains(names, way.first))
+      names.push_back(way.first);
+  }
+  return names;
 }
 
 }  // namespace gateway::policy

@@ -38,4 +38,8 @@ class Routes {
   std::vector<dns::Name> names_;
 };
 
+/// Names whose route leads to another set than before, or to other upstreams: what is kept of them
+/// is the old ones' answers. The usual set's upstreams may change; its answers stay.
+std::vector<dns::Name> led_elsewhere(const conf::Config& before, const conf::Config& after);
+
 }  // namespace gateway::policy

@@ -183,7 +183,9 @@ TEST_F(UpstreamSetTest, ASlowTryIsHedgedAndTheLoserLetGo) {
 }
 
 TEST_F(UpstreamSetTest, WithoutABudgetItTakesASuspicion) {
-  make_set({.hedge = 0});
+  conf::Set terms;
+  terms.hedge = 0;
+  make_set(terms);
   warm_up();
   first.delay = 5s;
   Trace trace;
@@ -213,7 +215,9 @@ TEST_F(UpstreamSetTest, HedgesAreAShareOfTheQueries) {
 }
 
 TEST_F(UpstreamSetTest, Race2AsksTwoAtOnce) {
-  make_set({.strategy = conf::Strategy::race2});
+  conf::Set terms;
+  terms.strategy = conf::Strategy::race2;
+  make_set(terms);
   first.delay = 50ms;
   EXPECT_EQ(resolve()->rcode, dns::Rcode::nxdomain);
   EXPECT_EQ(first.asked, 1U);
@@ -233,7 +237,10 @@ TEST_F(UpstreamSetTest, TheDrainedIsAskedWhenNobodyElseAnswers) {
 }
 
 TEST_F(UpstreamSetTest, IsProbedAsOftenAsTheConfigurationSays) {
-  make_set({.probe_name = dns::Name::from_text("probe.example.").value(), .probe_every = 1s});
+  conf::Set terms;
+  terms.probe_name = dns::Name::from_text("probe.example.").value();
+  terms.probe_every = 1s;
+  make_set(terms);
   set->begin_probing();
   context.run_for(2500ms);
   EXPECT_EQ(first.asked, 2U);
