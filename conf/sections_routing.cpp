@@ -1,4 +1,4 @@
-// [[set]] and [[route]].
+// The keys of [[set]] and [[route]].
 #include "conf/sections_routing.h"
 
 #include <algorithm>

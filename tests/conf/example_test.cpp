@@ -30,7 +30,7 @@ std::string uncommented() {
   for (std::string line; std::getline(in, line);) {
     const bool key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
     if (line.starts_with('[') || line.starts_with("#["))
-      without_default = line == "#[[certificate]]";
+      without_default = line == "#[[certificate]]" || line == "#[[set]]" || line == "#[[route]]";
     out += key && !without_default ? line.substr(1) : line;
     out += '\n';
   }

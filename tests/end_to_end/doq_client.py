@@ -55,6 +55,9 @@ class DoqClient:
         self.ended = None
         self.sent = self.received = 0  # octets
         self.dropping = False
+        # Behind a NAT that forgets, the server learns the new port from our packets alone, and who
+        # only waits for an answer has none to send (RFC 9000 §10.1.2).
+        self.keep_alive = None
         self.quic.connect(address, now=time.monotonic())
         self.flush()
         if connect:
@@ -122,8 +125,13 @@ class DoqClient:
             self.ended = event
 
     def until(self, condition, what, seconds=None):
-        end = time.monotonic() + (seconds or PATIENCE)
+        now = time.monotonic()
+        end, ping_at = now + (seconds or PATIENCE), now + (self.keep_alive or 1e9)
         while not condition():
+            if time.monotonic() > ping_at:
+                self.quic.send_ping(0)
+                self.flush()
+                ping_at += self.keep_alive
             if self.ended:
                 raise Ended(self.ended)
             if time.monotonic() > end:

@@ -1,4 +1,4 @@
-// nghttp2's memory: blocks are recycled by their size, so that a warm worker asks the heap for
+// The memory of nghttp2: blocks are recycled by their size, so that a warm worker asks the heap for
 // nothing; the 16 KiB buffer that each session has for frames lies on pages of its own, of which
 // only the first is ever touched where frames are small. Owned by a worker; one thread. Outlives
 // the sessions that are made with it.

@@ -1,4 +1,4 @@
-// nghttp2, its callbacks, and the limits that stand above it.
+// The session: nghttp2, its callbacks, and the limits that stand above it.
 #include "transports/http2/session.h"
 
 #include <algorithm>
