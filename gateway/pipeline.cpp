@@ -291,8 +291,7 @@ void Pipeline::fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns
 }
 
 /// What depends on the client and its transport, and not on the answer.
-void Pipeline::complete(const Query& query, dns::FitOptions& options,
-                        dns::ServerCookie& cookie) const {
+void Pipeline::complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie) {
   const conf::Limits& limits = snapshot_->config.limits;
   const conf::ProtocolRow& transport = conf::row_of(query.protocol);
   const dns::Edns& edns = query.request.edns;
@@ -309,11 +308,23 @@ void Pipeline::complete(const Query& query, dns::FitOptions& options,
     options.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(units, 65535));
   }
   if (edns.cookie_size != 0) {
-    cookie =
-        parts_.cookies.make({edns.cookie.data(), dns::client_cookie_size}, query.client.address,
-                            static_cast<std::uint32_t>(std::time(nullptr)));
+    cookie = cookie_for(query);
     options.server_cookie = &cookie;
   }
+}
+
+/// A good one is given back until it is half an hour old. A bad one is as good as none: who would
+/// demand cookies had to answer BADCOOKIE, and no policy does. RFC 9018 §4.3, RFC 7873 §5.2.3.
+dns::ServerCookie Pipeline::cookie_for(const Query& query) {
+  const base::Bytes given{query.request.edns.cookie.data(), query.request.edns.cookie_size};
+  const auto now = static_cast<std::uint32_t>(std::time(nullptr));
+  const auto state = parts_.cookies.check(given, query.client.address, now);
+  counters_.cookie(state);
+  if (state != dns::ServerCookies::Check::good)
+    return parts_.cookies.make(given.first(dns::client_cookie_size), query.client.address, now);
+  dns::ServerCookie same;
+  std::ranges::copy(given.subspan(dns::client_cookie_size), same.begin());
+  return same;
 }
 
 void Pipeline::respond(const Query& query, Reply& reply, Source source, std::uint32_t least_ttl) {

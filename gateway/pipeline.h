@@ -75,7 +75,8 @@ class Pipeline final : public transports::Answerer {
   void refresh_soon(const Query& query, const cache::Key& key);
   void begin_refreshes();
   void answer_landed(const Query& query, const Landed& landed, transports::Answer& answer);
-  void complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie) const;
+  void complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie);
+  [[nodiscard]] dns::ServerCookie cookie_for(const Query& query);
   [[nodiscard]] cache::Key key_of(const Query& query) const;
   [[nodiscard]] FlightKey flight_key_of(const Query& query) const;
   [[nodiscard]] const HomePort& home_of(std::uint64_t hash) const;

@@ -41,7 +41,11 @@ PipelineCounters::PipelineCounters(base::MetricSheet& sheet,
           &sheet.counter("sallyport_cache_stale_answers_total", {{"reason", "failed"}}),
           &sheet.counter("sallyport_cache_stale_answers_total", {{"reason", "failed_before"}})},
       prefetches_put_off_(
-          sheet.counter("sallyport_cache_prefetches_total", {{"result", "put_off"}})) {
+          sheet.counter("sallyport_cache_prefetches_total", {{"result", "put_off"}})),
+      cookies_{&sheet.counter("sallyport_cookies_total", {{"state", "none"}}),
+               &sheet.counter("sallyport_cookies_total", {{"state", "good"}}),
+               &sheet.counter("sallyport_cookies_total", {{"state", "old"}}),
+               &sheet.counter("sallyport_cookies_total", {{"state", "bad"}})} {
   static_assert(counted_types.size() + 1 == type_rows && counted_rcodes.size() + 1 == rcode_rows);
   for (const conf::ListenAddress& listener : listeners) {
     ListenerRows& rows = queries_.emplace_back();

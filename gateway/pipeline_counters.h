@@ -11,6 +11,7 @@
 
 #include "base/counters.h"
 #include "conf/config.h"
+#include "dns/cookie.h"
 #include "transports/query.h"
 
 namespace gateway {
@@ -40,6 +41,8 @@ class PipelineCounters {
   /// A refresh ahead of expiry for which there was no room.
   void prefetch_put_off() { prefetches_put_off_.add(); }
   void cache_miss() { misses_.add(); }
+  /// What a query's COOKIE option turned out to be (RFC 7873 §5.2).
+  void cookie(dns::ServerCookies::Check state) { cookies_[static_cast<std::size_t>(state)]->add(); }
 
  private:
   static constexpr std::size_t type_rows = 16;  // the usual types, and one row for all others
@@ -59,6 +62,7 @@ class PipelineCounters {
   base::Counter& misses_;
   std::array<base::Counter*, 3> stale_answers_;
   base::Counter& prefetches_put_off_;
+  std::array<base::Counter*, 4> cookies_;
 };
 
 }  // namespace gateway

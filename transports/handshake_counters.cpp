@@ -21,7 +21,7 @@ void HandshakeCounters::count(std::string_view version, std::string_view group, 
       sheet_.counter("sallyport_tls_handshakes_total", {{"transport", transport_},
                                                         {"version", std::string(version)},
                                                         {"group", std::string(group)},
-                                                        {"resumed", resumed ? "yes" : "no"},
+                                                        {"resumed", resumed ? "true" : "false"},
                                                         {"result", std::string(result)}});
   rows_.push_back(
       {std::string(version), std::string(group), resumed, std::string(result), &counter});

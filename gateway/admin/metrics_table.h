@@ -48,6 +48,9 @@ inline constexpr MetricRow rows[] = {
     {{"sallyport_quic_migrations_total", counter,
       "New addresses of QUIC clients that were validated."},
      ""},
+    {{"sallyport_cookies_total", counter,
+      "Queries with a DNS cookie, by what server cookie came along."},
+     "state"},
 
     // The cache.
     {{"sallyport_cache_entries", gauge, "Answers in the cache."}, ""},

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -135,6 +137,28 @@ TEST_F(PipelineTest, AReloadedConfigurationHoldsFromTheNextBatchOn) {
   closed.server.allow.clear();
   snapshots.publish(std::make_shared<const Snapshot>(std::move(closed), 1));
   EXPECT_EQ(flags(answer_now(query(question_of("www.example."))).value()) & 15, 5);
+}
+
+TEST_F(PipelineTest, Rfc9018_4_3_AGoodCookieComesBackAndABadOneIsReplaced) {
+  transports::Query asked = query(question_of("www.example."));
+  answer(asked);
+  dns::Edns& edns = asked.request.edns;
+  edns.present = true;
+  const auto given_back = [&] {
+    const std::vector<std::uint8_t> wire = answer(asked);
+    return std::vector<std::uint8_t>(wire.end() - 16, wire.end());
+  };
+  edns.cookie.fill(7);
+  edns.cookie_size = 8;
+  const std::vector<std::uint8_t> good = given_back();
+  std::ranges::copy(good, edns.cookie.begin() + 8);
+  edns.cookie_size = 24;
+  EXPECT_EQ(given_back(), good);
+  edns.cookie[23] ^= 1;
+  EXPECT_EQ(base::load_u32(given_back().data()), 0x01000000U) << "one of ours";
+  EXPECT_EQ(metrics.total("sallyport_cookies_total", {{"state", "none"}}), 1);
+  EXPECT_EQ(metrics.total("sallyport_cookies_total", {{"state", "good"}}), 1);
+  EXPECT_EQ(metrics.total("sallyport_cookies_total", {{"state", "bad"}}), 1);
 }
 
 }  // namespace

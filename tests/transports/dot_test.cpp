@@ -165,8 +165,8 @@ TEST_F(Dot, Rfc8446_4_6_1_TicketsResumeAndBringTheNext) {
       }
     }
   }
-  EXPECT_EQ(handshakes({{"resumed", "yes"}}), 6);
-  EXPECT_EQ(handshakes({{"resumed", "no"}}), 2);
+  EXPECT_EQ(handshakes({{"resumed", "true"}}), 6);
+  EXPECT_EQ(handshakes({{"resumed", "false"}}), 2);
 }
 
 TEST_F(Dot, SilentConnectionEndsAfterTheHandshakeTimeout) {
