@@ -9,6 +9,7 @@
 #include "cache/index.h"
 #include "cache/memory.h"
 #include "cache/segment.h"
+#include "dns/message.h"
 
 namespace cache {
 namespace {
@@ -224,6 +225,45 @@ void AnswerCache::insert_failure(const Key& key, dns::Rcode rcode, std::optional
   Lifetime as_failure = lifetime;
   as_failure.failure = true;
   insert(key, answer, as_failure, now);
+}
+
+std::size_t AnswerCache::pieces() const {
+  return std::size_t{impl_->plan.segments} * impl_->segments.front().pages();
+}
+
+void AnswerCache::visit(std::size_t piece,
+                        const std::function<void(const KeptEntry&)>& visit) const {
+  const std::uint32_t pages = impl_->segments.front().pages();
+  impl_->segments[piece / pages].each_entry_of(
+      static_cast<std::uint32_t>(piece % pages), [&visit](const Entry& entry) {
+        if (entry.scope == Scope::failure) return;
+        visit({.answer = entry.view(),
+               .variant = entry.variant,
+               .every_type = entry.scope == Scope::every_type,
+               .asked_for = (entry.marks.load(std::memory_order_relaxed) & Entry::asked_for) != 0,
+               .history = entry.history,
+               .stored = entry.inserted,
+               .fresh_seconds = entry.expires - entry.inserted,
+               .stale_seconds = entry.useless_from - entry.expires});
+      });
+}
+
+bool AnswerCache::restore(const KeptEntry& entry, base::Seconds32 now) {
+  const dns::MessageWalk walk(entry.answer.wire);
+  const Key key = make_key(impl_->seed, walk.question(), (entry.variant & variant_do) != 0,
+                           (entry.variant & variant_cd) != 0);
+  const Filing question{key, key.hash, Scope::question};
+  const Filing every_type = impl_->every_type(key);
+  const Filing& filing = entry.every_type ? every_type : question;
+  const Filing& other = entry.every_type ? question : every_type;
+  const auto contradicts = impl_->segment_of(other.hash).stored_at(other);
+  if (contradicts && *contradicts > entry.stored) return false;
+  const Lifetime lifetime{.keep = true,
+                          .fresh_seconds = entry.fresh_seconds,
+                          .stale_seconds = entry.stale_seconds,
+                          .history = entry.history};
+  return impl_->segment_of(filing.hash)
+      .restore(filing, entry.answer, lifetime, entry.stored, entry.asked_for, now);
 }
 
 std::uint64_t AnswerCache::flush() {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -61,6 +62,18 @@ struct Found {
   std::uint32_t usable_for = 0;        ///< seconds until it may not even serve stale
   dns::AnswerView failure;             ///< when remembered: rcode, EDE, a message with the question
   std::uint32_t failure_ttl_left = 0;  ///< seconds until an upstream may be asked again
+};
+
+/// An entry as it is saved and restored.
+struct KeptEntry {
+  dns::AnswerView answer;
+  std::uint8_t variant = 0;
+  bool every_type = false;  ///< an NXDOMAIN that is filed for all types
+  bool asked_for = false;
+  History history{};
+  base::Seconds32 stored = 0;
+  std::uint32_t fresh_seconds = 0;
+  std::uint32_t stale_seconds = 0;
 };
 
 class AnswerCache {
@@ -119,6 +132,17 @@ class AnswerCache {
   /// Remembers that nobody could answer, without a message of an upstream's (RFC 9520 §3.2).
   void insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,
                       const Lifetime& lifetime, base::Seconds32 now);
+
+  // For who saves it. Failures are not shown: a restart may be what was to end them.
+
+  /// How many pieces a walk has. What a piece holds changes meanwhile; an entry never moves.
+  [[nodiscard]] std::size_t pieces() const;
+  /// Calls `visit` for what is kept in a piece: at most 80 KiB of memory, during which insertions
+  /// into one segment wait and look-ups do not.
+  void visit(std::size_t piece, const std::function<void(const KeptEntry&)>& visit) const;
+  /// Keeps a copy of what was saved, unless something newer is known by now. Its hash is this
+  /// process's own. False: not kept.
+  bool restore(const KeptEntry& entry, base::Seconds32 now);
 
   /// Everything; gives how many entries went.
   std::uint64_t flush();

@@ -33,13 +33,36 @@ Segment::Segment(const Index& index, base::Epochs& epochs, std::byte* memory, st
 bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
                      base::Seconds32 now) {
   const std::scoped_lock lock(mutex_);
+  return file(filing, answer, lifetime, now, now) != nullptr;
+}
+
+bool Segment::restore(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
+                      base::Seconds32 stored, bool asked_for, base::Seconds32 now) {
+  const std::scoped_lock lock(mutex_);
+  if (slot_of(filing) != nullptr) return false;
+  Entry* const entry = file(filing, answer, lifetime, stored, now);
+  if (entry != nullptr && asked_for)
+    entry->marks.store(Entry::visited | Entry::asked_for, std::memory_order_relaxed);
+  return entry != nullptr;
+}
+
+std::optional<base::Seconds32> Segment::stored_at(const Filing& filing) {
+  const std::scoped_lock lock(mutex_);
+  const Slot* const slot = slot_of(filing);
+  if (slot == nullptr) return std::nullopt;
+  return Slot::entry_of(slot->load())->inserted;
+}
+
+Entry* Segment::file(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
+                     base::Seconds32 stored, base::Seconds32 now) {
   void* const block =
       answers(filing.key, answer) ? room_for(Entry::size_for(answer), now) : nullptr;
   if (block == nullptr) {
     stats_.refused.add();
-    return false;
+    return nullptr;
   }
-  Entry& entry = *Entry::make(block, filing.hash, filing.key, filing.scope, answer, lifetime, now);
+  Entry& entry =
+      *Entry::make(block, filing.hash, filing.key, filing.scope, answer, lifetime, stored);
   if (Slot* const same = slot_of(filing)) {
     Entry& old = *Slot::entry_of(same->load());
     take_place(entry, old);
@@ -61,7 +84,7 @@ bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const 
     index_.settle(filing.hash);
     index_settled_ = true;
   }
-  return true;
+  return &entry;
 }
 
 void Segment::forget(const Filing& filing) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
@@ -66,6 +67,17 @@ class alignas(64) Segment {
   bool insert(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
               base::Seconds32 now);
 
+  /// Files a copy of what was stored at `stored`, unless something is filed so. False likewise.
+  bool restore(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
+               base::Seconds32 stored, bool asked_for, base::Seconds32 now);
+  /// When what is filed so was stored.
+  [[nodiscard]] std::optional<base::Seconds32> stored_at(const Filing& filing);
+
+  /// Calls `visit(entry)` for everything that lies in a page of the slabs, under the mutex.
+  template <class Visit>
+  void each_entry_of(std::uint32_t page, Visit&& visit);
+  [[nodiscard]] std::uint32_t pages() const { return slabs_.pages(); }
+
   /// Removes what is filed so, because something newer contradicts it.
   void forget(const Filing& filing);
 
@@ -93,6 +105,8 @@ class alignas(64) Segment {
                                       Slabs::unit);
   }
 
+  Entry* file(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
+              base::Seconds32 stored, base::Seconds32 now);
   void* room_for(std::size_t size, base::Seconds32 now);
   void keep_reserve(std::size_t size_class, base::Seconds32 now);
   /// Entries by insertion, and where SIEVE's hand stands among them.
@@ -151,6 +165,15 @@ class alignas(64) Segment {
   bool index_settled_ = false;
   SegmentStats stats_;
 };
+
+template <class Visit>
+void Segment::each_entry_of(std::uint32_t page, Visit&& visit) {
+  const std::scoped_lock lock(mutex_);
+  slabs_.each_block_of(page, [&visit](void* block) {
+    const Entry& entry = *static_cast<const Entry*>(block);
+    if (entry.newer != retired) visit(entry);
+  });
+}
 
 template <class Predicate>
 std::uint64_t Segment::flush(Predicate&& goes) {

@@ -68,6 +68,10 @@ class Slabs {
   template <class Visit>
   void each_block(std::uint32_t first, std::uint32_t count, Visit&& visit);
 
+  /// The same for blocks that begin in the page.
+  template <class Visit>
+  void each_block_of(std::uint32_t page, Visit&& visit) const;
+
   /// Octets that have ever been cut into blocks, and their descriptors: what is resident.
   [[nodiscard]] std::uint64_t octets() const { return cut_ * (page_size + sizeof(Page)); }
 
@@ -106,14 +110,18 @@ void Slabs::each_block(std::uint32_t first, std::uint32_t count, Visit&& visit) 
     --first;
     ++count;
   }
-  for (std::uint32_t page = first; page < first + count && page < cut_; ++page) {
-    const std::uint8_t size_class = pages_[page].size_class;
-    if (size_class >= classes) continue;
-    for (std::size_t half = 0; half < 2; ++half) {
-      for (std::uint64_t bits = pages_[page].taken[half]; bits != 0; bits &= bits - 1) {
-        const std::size_t block = half * 64 + static_cast<std::size_t>(std::countr_zero(bits));
-        visit(static_cast<void*>(page_data(page) + block * block_sizes[size_class]));
-      }
+  for (std::uint32_t page = first; page < first + count; ++page) each_block_of(page, visit);
+}
+
+template <class Visit>
+void Slabs::each_block_of(std::uint32_t page, Visit&& visit) const {
+  if (page >= cut_) return;
+  const std::uint8_t size_class = pages_[page].size_class;
+  if (size_class >= classes) return;
+  for (std::size_t half = 0; half < 2; ++half) {
+    for (std::uint64_t bits = pages_[page].taken[half]; bits != 0; bits &= bits - 1) {
+      const std::size_t block = half * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+      visit(static_cast<void*>(page_data(page) + block * block_sizes[size_class]));
     }
   }
 }

@@ -113,6 +113,7 @@ struct Cache {
   static constexpr Bounds<milliseconds> stale_after_bounds{50ms, 0ms, 30s};
   static constexpr Bounds<std::uint32_t> prefetch_bounds{64, 0, 10'000};
   static constexpr Bounds<std::uint32_t> negative_share_bounds{25, 1, 100};
+  static constexpr Bounds<seconds> save_interval_bounds{15min, 10s, 24h};
 
   std::uint64_t size = size_bounds.usual;  ///< octets, all memory of the cache
   seconds min_ttl = min_ttl_bounds.usual;
@@ -124,6 +125,8 @@ struct Cache {
   milliseconds stale_after =
       stale_after_bounds.usual;  ///< how long a client waits for a fresh one before a stale one
   std::uint32_t prefetch = prefetch_bounds.usual;  ///< refreshes under way ahead of expiry; 0 off
+  bool save = true;  ///< in the state directory, at the end and every `save_interval`
+  seconds save_interval = save_interval_bounds.usual;
   std::uint32_t negative_share =
       negative_share_bounds.usual;  ///< percent of `size`, for what says that there is nothing
 

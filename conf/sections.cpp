@@ -222,6 +222,15 @@ Table<Cache> cache() {
               row("prefetch", &Cache::prefetch, count(Cache::prefetch_bounds), at_reload,
                   "Answers that are asked for again and again are refreshed in the last tenth of "
                   "their time, so that nobody waits for them; so many at a time. 0 is never."),
+              row("save", &Cache::save, flag(), at_reload,
+                  "Keep the cache in the state directory, so that it is warm after a restart. The "
+                  "file holds the names that were asked for, though not by whom; only Sallyport's "
+                  "user can read it. Switched off, it is removed."),
+              row("save_interval", &Cache::save_interval,
+                  whole_seconds(Cache::save_interval_bounds), at_reload,
+                  "How often the cache is saved; at the end it always is. What a power cut costs "
+                  "is "
+                  "what was learnt since."),
               row("negative_share", &Cache::negative_share, count(Cache::negative_share_bounds),
                   at_restart,
                   "Percent of `size` that names which do not exist, and failures, may take: a "

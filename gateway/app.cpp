@@ -23,6 +23,8 @@
 namespace gateway {
 namespace {
 
+constexpr std::chrono::milliseconds save_most{
+    10'000};  // for the cache at the end; what was saved before stays when it takes longer
 constexpr std::chrono::milliseconds drain_grace{
     500};  // for a listener that is at its drain's very end
 
@@ -97,6 +99,7 @@ App::App(const conf::Config& config, base::Log& log, Options options)
               .negative_percent = snapshots_.share()->config.cache.negative_share,
               .seed = cache::HashSeed::random()},
              epochs_),
+      keeper_(cache_, snapshots_, log, config.server.state_directory),
       waiting_(snapshots_.share()->config.limits.queries_waiting),
       homes_(snapshots_.share()->workers),
       shared_{log,          metrics_,         epochs_,  cache_,
@@ -107,6 +110,7 @@ App::App(const conf::Config& config, base::Log& log, Options options)
   register_metrics();
   start_workers();
   if (certificates_) certificates_->watch();
+  keeper_.start();
   admin_.start();
 }
 
@@ -142,6 +146,7 @@ void App::stop() {
   admin_.stop();  // it asks the workers, so it ends while they still answer
   for (const auto& worker : workers_) worker->finish(drain_until);
   for (const auto& worker : workers_) worker->join();
+  keeper_.stop(save_most);
 }
 
 std::expected<void, std::string> App::configure_workers(
@@ -209,6 +214,7 @@ admin::ReloadOutcome App::reload() {
   snapshots_.publish(next);
   for (const dns::Name& name : policy::led_elsewhere(running->config, next->config))
     cache_.flush(name, true);
+  keeper_.reconsider();
   log_.set_level(next->config.log.level);
   sheet_.counter("sallyport_config_reloads_total", {{"result", "ok"}}).add();
   log_.info("configuration reloaded",
@@ -220,7 +226,8 @@ admin::ReloadOutcome App::reload() {
 }
 
 std::uint64_t App::flush(const std::optional<dns::Name>& name, bool below) {
-  const std::uint64_t count = name ? cache_.flush(*name, below) : cache_.flush();
+  const std::uint64_t count =
+      keeper_.forget([&] { return name ? cache_.flush(*name, below) : cache_.flush(); });
   log_.info("cache flushed", {{"entries", count}});
   return count;
 }
@@ -234,7 +241,10 @@ admin::CacheStatus App::cache_stats() {
           total("sallyport_cache_hits_total", {{"state", "stale"}}),
           total("sallyport_cache_misses_total", {}),
           total("sallyport_cache_stale_answers_total", {{"reason", "slow"}}),
-          total("sallyport_cache_prefetches_total", {{"result", "renewed"}})};
+          total("sallyport_cache_prefetches_total", {{"result", "renewed"}}),
+          keeper_.facts().loaded,
+          keeper_.facts().saved_entries,
+          keeper_.facts().saved_at};
 }
 
 admin::Status App::status() {
@@ -277,6 +287,7 @@ admin::Status App::status() {
 void App::register_metrics() {
   admin::add_process_metrics(metrics_, options_.version);
   register_cache_metrics();
+  register_keeper_metrics();
   register_session_metrics();
   metrics_.add_counter("sallyport_log_lines_dropped_total", {},
                        [this] { return static_cast<double>(log_.dropped()); });
@@ -320,6 +331,25 @@ void App::register_cache_metrics() {
           &cache::CacheStats::evicted_negative);
   counter("sallyport_cache_evictions_total", {{"cause", "replaced"}}, &cache::CacheStats::replaced);
   counter("sallyport_cache_evictions_total", {{"cause", "flushed"}}, &cache::CacheStats::flushed);
+}
+
+void App::register_keeper_metrics() {
+  const CacheKeeper::Facts& facts = keeper_.facts();
+  for (const auto& [result, count] :
+       {std::pair{"ok", &facts.saves}, std::pair{"failed", &facts.failed_saves}}) {
+    metrics_.add_counter("sallyport_cache_saves_total", {{"result", result}},
+                         [count] { return static_cast<double>(count->load()); });
+  }
+  metrics_.add_gauge("sallyport_cache_saved_entries", {},
+                     [&facts] { return static_cast<double>(facts.saved_entries.load()); });
+  metrics_.add_gauge("sallyport_cache_save_timestamp_seconds", {},
+                     [&facts] { return static_cast<double>(facts.saved_at.load()); });
+  for (const auto& [result, count] :
+       {std::pair{"kept", &facts.loaded}, std::pair{"too_old", &facts.too_old},
+        std::pair{"superseded", &facts.refused}, std::pair{"damaged", &facts.damaged}}) {
+    metrics_.add_gauge("sallyport_cache_loaded_entries", {{"result", result}},
+                       [count] { return static_cast<double>(count->load()); });
+  }
 }
 
 void App::register_session_metrics() {

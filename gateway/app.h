@@ -24,6 +24,7 @@
 #include "dns/cookie.h"
 #include "gateway/admin/control.h"
 #include "gateway/admin/http_server.h"
+#include "gateway/cache_keeper.h"
 #include "gateway/flights.h"
 #include "gateway/observer.h"
 #include "gateway/snapshot.h"
@@ -70,6 +71,7 @@ class App final : public admin::Control {
   void start_workers();
   void register_metrics();
   void register_cache_metrics();
+  void register_keeper_metrics();
   void register_session_metrics();
   /// New upstreams on every home and new limits everywhere; a sentence when an upstream cannot be
   /// made.
@@ -90,6 +92,7 @@ class App final : public admin::Control {
   certs::Authorities authorities_;
   std::unique_ptr<certs::Store> certificates_;  // null when nothing is encrypted
   cache::AnswerCache cache_;
+  CacheKeeper keeper_;
   Flights flights_;
   transports::SessionRegistry sessions_;
   transports::WaitingBudget waiting_;

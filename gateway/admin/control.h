@@ -37,6 +37,9 @@ struct CacheStatus {
   std::uint64_t misses = 0;
   std::uint64_t stale_because_slow = 0;  ///< of `hits_stale`: upstreams were slow, not failing
   std::uint64_t prefetched = 0;          ///< refreshed before they ended
+  std::uint64_t loaded_entries = 0;      ///< at the start, from what the last run saved
+  std::uint64_t saved_entries = 0;
+  std::int64_t saved_at = 0;  ///< Unix time of the last save; 0: none in this run
 };
 
 struct ListenerStatus {

@@ -1,5 +1,6 @@
 // `sallyport cache stats` and `sallyport cache flush`.
 #include <boost/json.hpp>
+#include <chrono>
 #include <format>
 #include <ostream>
 
@@ -10,6 +11,12 @@ namespace gateway::cli {
 namespace {
 
 namespace json = boost::json;
+
+std::string saved(std::uint64_t entries, std::int64_t when) {
+  if (when == 0) return "not saved in this run";
+  const std::chrono::sys_seconds at{std::chrono::seconds{when}};
+  return std::format("{} saved at {}", entries, admin::to_text(at));
+}
 
 void print(const json::value& cache, std::ostream& out) {
   const auto number = [&cache](std::string_view key) {
@@ -34,6 +41,9 @@ void print(const json::value& cache, std::ostream& out) {
   out << std::format("prefetch  {} refreshed before they ended\n", number("prefetched"));
   out << std::format("negative  {:.1f} MiB of names that do not exist, and of failures\n",
                      mebibytes(number("negative_octets")));
+  out << std::format(
+      "disk      {} loaded at the start; {}\n", number("loaded_entries"),
+      saved(number("saved_entries"), cache.at("saved_at").to_number<std::int64_t>()));
   out << std::format("inserts   {}, replacing {}; refused as too large {}\n", number("inserts"),
                      number("replaced"), number("refused"));
   out << std::format(

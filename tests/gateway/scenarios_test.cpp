@@ -16,9 +16,11 @@
 #include <utility>
 #include <vector>
 
+#include "cache/archive.h"
 #include "conf/load.h"
 #include "conf/units.h"
 #include "tests/cache/replies.h"
+#include "tests/gateway/temporary_directory.h"
 #include "tests/support/pipeline_fixture.h"
 #include "tests/support/told_clock.h"
 
@@ -110,6 +112,7 @@ class Scenario : public test_support::PipelineTest,
     if (verb == "ask") return ask(words);
     if (verb == "expect") return expect(words);
     if (verb == "advance") return advance(duration_from(words.at(0)));
+    if (verb == "restart") return restart(words);
     if (verb == "flush") return static_cast<void>(cache.flush());
     if (verb == "metric") {
       EXPECT_EQ(metrics.total(words.at(0)), std::stod(words.at(1))) << words.at(0);
@@ -129,6 +132,26 @@ class Scenario : public test_support::PipelineTest,
     conf::Config next = config();
     next.cache = loaded->cache;
     snapshots.publish(std::make_shared<const Snapshot>(std::move(next), 1));
+  }
+
+  void restart(const Words& words) {
+    const TemporaryDirectory state;
+    cache::archive::Moment moment{1'800'000'000, base::seconds_of(base::Clock::now())};
+    const auto always = [] { return true; };
+    const auto saved = cache::archive::save(cache, state.file("cache.saved"), moment, always);
+    if (!saved) throw std::runtime_error(saved.error());
+    cache.flush();
+    if (words.at(0) == "after") {
+      const milliseconds passed = duration_from(words.at(1));
+      advance(passed);
+      moment.now = base::seconds_of(base::Clock::now());
+      moment.unix_seconds += passed / std::chrono::seconds{1};
+    } else {
+      moment.unix_seconds -= duration_from(words.at(2)) / std::chrono::seconds{1};
+    }
+    const auto loaded = cache::archive::load(cache, state.file("cache.saved"),
+                                             snapshots.current().config.cache, moment, always);
+    EXPECT_EQ(loaded.damaged_blocks + loaded.damaged_entries, 0U);
   }
 
   void instruct(const Words& words) {

@@ -1,0 +1,159 @@
+// Loading, saving, and the time between.
+#include "gateway/cache_keeper.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <exception>
+#include <filesystem>
+
+namespace gateway {
+namespace {
+
+cache::archive::Moment moment() {
+  using std::chrono::system_clock;
+  const auto wall = std::chrono::floor<std::chrono::seconds>(system_clock::now());
+  return {wall.time_since_epoch().count(), base::seconds_of(base::Clock::now())};
+}
+
+}  // namespace
+
+CacheKeeper::CacheKeeper(cache::AnswerCache& cache, const Snapshots& snapshots, base::Log& log,
+                         const std::string& state_directory)
+    : cache_(cache),
+      snapshots_(snapshots),
+      log_(log),
+      path_(std::filesystem::path(state_directory) / "cache.saved") {}
+
+CacheKeeper::~CacheKeeper() { stop(std::chrono::milliseconds{0}); }
+
+void CacheKeeper::start() {
+  loading_ = true;
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void CacheKeeper::stop(std::chrono::milliseconds most) {
+  if (!thread_.joinable()) return;
+  {
+    const std::scoped_lock lock{mutex_};
+    stopping_ = true;
+    give_up_ = base::Clock::now() + most;
+    give_up_loading_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void CacheKeeper::reconsider() {
+  {
+    const std::scoped_lock seen{mutex_};
+  }  // so that no change falls between a look and a wait
+  changed_.notify_all();
+}
+
+void CacheKeeper::stop_loading() {
+  std::unique_lock lock{mutex_};
+  give_up_loading_ = true;
+  changed_.wait(lock, [this] { return !loading_; });
+  complete_ = true;  // what was not loaded is not to come back
+}
+
+void CacheKeeper::save_now() {
+  {
+    const std::scoped_lock lock{mutex_};
+    save_wanted_ = true;
+  }
+  changed_.notify_all();
+}
+
+void CacheKeeper::run() {
+  const conf::Cache limits = snapshots_.share()->config.cache;
+  limits.save ? attempt([&] { load(limits); }) : remove();
+  base::TimePoint last = base::Clock::now();
+  std::unique_lock lock{mutex_};
+  loading_ = false;
+  complete_ = complete_ || !give_up_loading_;
+  changed_.notify_all();
+  for (bool saved_before = limits.save;;) {
+    const conf::Cache now = snapshots_.share()->config.cache;
+    const base::TimePoint next = last + now.save_interval;
+    const bool due = stopping_ || save_wanted_ || base::Clock::now() >= next;
+    if (due && now.save && complete_) {
+      save_wanted_ = false;
+      lock.unlock();
+      attempt([this] { save(); });
+      last = base::Clock::now();
+      lock.lock();
+    } else if (saved_before && !now.save) {
+      remove();
+    }
+    saved_before = now.save;
+    if (stopping_) return;
+    if (!now.save) {
+      save_wanted_ = false;
+      changed_.wait(lock);
+    } else if (!save_wanted_) {
+      changed_.wait_for(lock, next - base::Clock::now());
+    }
+  }
+}
+
+/// Memory may be short; answers are more important than this.
+template <class Work>
+void CacheKeeper::attempt(Work&& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    log_.error("the cache could not be loaded or saved", {{"error", error.what()}});
+  }
+}
+
+void CacheKeeper::load(const conf::Cache& limits) {
+  const cache::archive::Loaded loaded = cache::archive::load(
+      cache_, path_, limits, moment(), [this] { return !give_up_loading_.load(); });
+  if (!loaded.found && loaded.error.empty()) return;
+  facts_.loaded = loaded.entries;
+  facts_.too_old = loaded.too_old;
+  facts_.refused = loaded.refused;
+  facts_.damaged = loaded.damaged_blocks + loaded.damaged_entries;
+  const bool whole = facts_.damaged == 0 && loaded.error.empty();
+  log_.write(whole ? base::LogLevel::info : base::LogLevel::warning,
+             whole ? "saved cache loaded" : "saved cache is damaged, what is sound was loaded",
+             {{"file", path_},
+              {"entries", loaded.entries},
+              {"too_old", loaded.too_old},
+              {"superseded", loaded.refused},
+              {"damaged_blocks", loaded.damaged_blocks},
+              {"damaged_entries", loaded.damaged_entries},
+              {"clock_went_back", loaded.clock_went_back},
+              {"error", loaded.error}});
+}
+
+void CacheKeeper::save() {
+  const auto go_on = [this] {
+    const std::scoped_lock lock{mutex_};
+    return !give_up_ || base::Clock::now() < *give_up_;
+  };
+  const cache::archive::Moment now = moment();
+  const auto saved = cache::archive::save(cache_, path_, now, go_on);
+  if (!saved) {
+    ++facts_.failed_saves;
+    if (saved.error() != complaint_)
+      log_.error("the cache cannot be saved, answers are not affected", {{"error", saved.error()}});
+    complaint_ = saved.error();
+    return;
+  }
+  if (!complaint_.empty()) log_.info("the cache can be saved again");
+  complaint_.clear();
+  ++facts_.saves;
+  facts_.saved_entries = saved->entries;
+  facts_.saved_octets = saved->octets;
+  facts_.saved_at = now.unix_seconds;
+}
+
+void CacheKeeper::remove() {
+  if (::unlink(path_.c_str()) == 0)
+    log_.info("saved cache removed, for it is not to be kept", {{"file", path_}});
+}
+
+}  // namespace gateway

@@ -1,0 +1,88 @@
+// Keeps the cache warm from one run to the next: loads it in the background at the start, saves it
+// now and then and at the end, on a thread of its own. Workers never wait for it. Owned by App.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cache/answer_cache.h"
+#include "cache/archive.h"
+#include "gateway/snapshot.h"
+
+namespace gateway {
+
+class CacheKeeper {
+ public:
+  /// For metrics and `cache stats`: written by the keeper's thread, read by any.
+  struct Facts {
+    std::atomic<std::uint64_t> saves{0};
+    std::atomic<std::uint64_t> failed_saves{0};
+    std::atomic<std::uint64_t> saved_entries{0};  ///< the last time
+    std::atomic<std::uint64_t> saved_octets{0};
+    std::atomic<std::int64_t> saved_at{0};  ///< Unix time of the last good one; 0: none yet
+    std::atomic<std::uint64_t> loaded{0};
+    std::atomic<std::uint64_t> too_old{0};
+    std::atomic<std::uint64_t> refused{0};
+    std::atomic<std::uint64_t> damaged{0};  ///< entries; a damaged block counts as one
+  };
+
+  CacheKeeper(cache::AnswerCache& cache, const Snapshots& snapshots, base::Log& log,
+              const std::string& state_directory);
+  ~CacheKeeper();
+  CacheKeeper(const CacheKeeper&) = delete;
+  CacheKeeper& operator=(const CacheKeeper&) = delete;
+
+  /// Begins to load; returns at once.
+  void start();
+  /// Saves a last time and ends, within `most`. Once.
+  void stop(std::chrono::milliseconds most);
+  /// Another configuration holds from now on.
+  void reconsider();
+  /// What is on disk must not come back: loading ends, and the cache is saved as soon as `flush`
+  /// has been done to it.
+  template <class Flush>
+  std::uint64_t forget(Flush&& flush) {
+    stop_loading();
+    const std::uint64_t count = flush();
+    save_now();
+    return count;
+  }
+
+  [[nodiscard]] const Facts& facts() const { return facts_; }
+
+ private:
+  void run();
+  template <class Work>
+  void attempt(Work&& work);
+  void load(const conf::Cache& limits);
+  void save();
+  void remove();
+  void stop_loading();
+  void save_now();
+
+  cache::AnswerCache& cache_;
+  const Snapshots& snapshots_;
+  base::Log& log_;
+  const std::string path_;
+  Facts facts_;
+  std::string complaint_;  // of the last save; told once
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool loading_ = false;  // the five below under the mutex
+  bool stopping_ = false;
+  bool save_wanted_ = false;
+  bool complete_ = false;  // what was on disk is in the cache: it may be replaced
+  std::optional<base::TimePoint> give_up_;
+  std::atomic<bool> give_up_loading_{false};
+  std::thread thread_;
+};
+
+}  // namespace gateway
