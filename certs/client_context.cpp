@@ -118,7 +118,9 @@ std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
   SSL_CTX_sess_set_new_cb(context, &ClientContext::on_new_session);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   // set_alpn_protos is the one call here where 0 means success.
-  const Alpn& wanted = upstream.protocol == conf::Protocol::doq ? alpn_doq : alpn_dot;
+  const Alpn& wanted = upstream.protocol == conf::Protocol::doh   ? alpn_http
+                       : upstream.protocol == conf::Protocol::doq ? alpn_doq
+                                                                  : alpn_dot;
   const base::Bytes alpn = base::as_bytes(wanted.wire);
   if (SSL_CTX_set_alpn_protos(context, alpn.data(), static_cast<unsigned>(alpn.size())) != 0) {
     return std::unexpected("no TLS: " + take_openssl_error());

@@ -32,6 +32,11 @@ struct Alpn {
 inline constexpr Alpn alpn_dot{
     "\x03"
     "dot"};  // RFC 7858 §6.1 and the ALPN registry
+inline constexpr Alpn alpn_http{
+    "\x02"
+    "h2"
+    "\x08"
+    "http/1.1"};  // RFC 9113 §3.2, RFC 7301 §6
 inline constexpr Alpn alpn_doq{
     "\x03"
     "doq"};  // RFC 9250 §4.1.1

@@ -133,6 +133,9 @@ struct Cache {
   bool operator==(const Cache&) const = default;
 };
 
+/// How a question travels over HTTP (RFC 8484 §4.1).
+enum class DohMethod : std::uint8_t { post, get };
+
 /// The set of upstreams that name none, and of the names that no route leads elsewhere.
 inline constexpr std::string_view default_set = "default";
 
@@ -156,10 +159,24 @@ struct Upstream {
   std::uint32_t links = links_bounds.usual;     ///< most TCP or TLS connections
   std::uint32_t queries_per_link = queries_per_link_bounds.usual;
   milliseconds idle_timeout = idle_timeout_bounds.usual;
-  bool case_randomisation = true;  ///< 0x20, over UDP only
+  bool case_randomisation = true;        ///< 0x20, over UDP only
+  std::string host;                      ///< that the URL has instead of an address; else empty
+  std::vector<base::Address> bootstrap;  ///< of `host`; without any, the proxy looks it up
+  std::string path;                      ///< over HTTP: where DNS is asked, as it is sent
+  DohMethod method = DohMethod::post;
+  std::optional<base::Endpoint> proxy;  ///< an HTTP proxy that connects us (RFC 9110 §9.3.6)
+  std::string proxy_login_file;         ///< "user:password" for it
   std::string set{default_set};
   std::uint32_t weight = weight_bounds.usual;  ///< its share of the set's queries, or its lead
   Line line;
+
+  /// Where it is, in the order to be tried; none when only the proxy can tell.
+  [[nodiscard]] std::vector<base::Endpoint> places() const {
+    if (host.empty()) return {endpoint};
+    std::vector<base::Endpoint> out;
+    for (const base::Address& address : bootstrap) out.push_back({address, endpoint.port});
+    return out;
+  }
 
   bool operator==(const Upstream&) const = default;
 };

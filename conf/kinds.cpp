@@ -119,6 +119,15 @@ std::string_view pem_kind_of(std::string_view head) {
   return "no PEM file";
 }
 
+/// RFC 7617 §2: no control characters, and no colon in the user's name.
+bool is_login(std::string_view text) {
+  constexpr std::size_t size_most = 255;
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  return text.size() <= size_most && text.find(':') != std::string_view::npos && text[0] != ':' &&
+         std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 /// One of a few words; `others` are kinds of values that get a hint of their own.
 std::optional<std::string> read_word(const Node& node, const std::vector<std::string>& words,
                                      Reading& reading) {
@@ -231,6 +240,10 @@ Kind<std::string> choice(std::vector<std::string> words) {
   return word_kind(std::move(meanings));
 }
 
+Kind<DohMethod> doh_method() {
+  return word_kind<DohMethod>({{DohMethod::post, "post"}, {DohMethod::get, "get"}});
+}
+
 Kind<Strategy> strategy() {
   return word_kind<Strategy>({{Strategy::failover, "failover"},
                               {Strategy::fastest, "fastest"},
@@ -309,6 +322,28 @@ Kind<std::string> readable_file(std::string_view holds, std::string_view mark) {
           },
           .print = toml_string,
           .accepts = std::format("a PEM file with {}", holds)};
+}
+
+Kind<std::string> login_file() {
+  return {.read = [](const Node& node, Reading& reading) -> std::optional<std::string> {
+            const auto text = read_text(node, "\"/etc/sallyport/proxy.login\"", reading);
+            if (!text || text->empty()) return text;
+            const std::string path = reading.path(*text);
+            const auto head = head_of_file(
+                path, text->starts_with('/')
+                          ? ""
+                          : std::format("relative paths begin at `{}`", reading.directory()));
+            if (!head) {
+              reading.complain(node.place, head.error());
+              return std::nullopt;
+            }
+            if (is_login(*head)) return path;
+            reading.complain(node.place, std::format("`{}` holds no user and password", path),
+                             "one line of at most 255 characters, `user:password`");
+            return std::nullopt;
+          },
+          .print = toml_string,
+          .accepts = "a file with the line user:password"};
 }
 
 Kind<std::string> new_file() {

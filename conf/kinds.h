@@ -30,6 +30,7 @@ Kind<std::uint32_t> count(Bounds<std::uint32_t> bounds);
 Kind<std::uint64_t> size(Bounds<std::uint64_t> bounds);
 Kind<bool> flag();
 Kind<std::string> choice(std::vector<std::string> words);
+Kind<DohMethod> doh_method();
 Kind<Strategy> strategy();
 Kind<base::LogLevel> log_level();
 Kind<base::LogFormat> log_format();
@@ -41,6 +42,8 @@ Kind<std::string> set_name();
 /// A file that can be read now and holds `mark` ("-----BEGIN CERTIFICATE-----", say). Empty for
 /// none.
 Kind<std::string> readable_file(std::string_view holds, std::string_view mark);
+/// A file that can be read now and has "user:password" as its only line. Empty for none.
+Kind<std::string> login_file();
 /// A file that may not be there yet, but whose directory is. Empty for none.
 Kind<std::string> new_file();
 /// A directory that will be made. Empty for none.
@@ -48,6 +51,8 @@ Kind<std::string> directory();
 
 Kind<std::vector<ListenAddress>> listen_addresses();
 Kind<std::optional<base::Endpoint>> endpoint_or_off();
+Kind<std::optional<base::Endpoint>> http_proxy();
+Kind<std::vector<base::Address>> addresses();
 Kind<std::vector<base::Prefix>> prefixes();
 Kind<std::vector<base::Prefix>> prefixes_or_none();
 /// Transports that may stand behind a load balancer, by their schemes: "tls".

@@ -260,6 +260,42 @@ Kind<std::optional<base::Endpoint>> endpoint_or_off() {
           .accepts = "an address and a port, or \"\" for off"};
 }
 
+Kind<std::optional<base::Endpoint>> http_proxy() {
+  using Value = std::optional<base::Endpoint>;
+  return {
+      .read = [](const Node& node, Reading& reading) -> std::optional<Value> {
+        const auto text = read_text(node, "\"http://192.0.2.1:3128\"", reading);
+        if (!text) return std::nullopt;
+        if (text->empty()) return Value{};
+        const auto endpoint = or_complain(read_proxy_url(*text), node, reading);
+        return endpoint ? std::optional<Value>{endpoint} : std::nullopt;
+      },
+      .print =
+          [](const Value& value) { return toml_string(value ? "http://" + value->to_text() : ""); },
+      .accepts = "http://, an address and a port, or \"\" for none"};
+}
+
+Kind<std::vector<base::Address>> addresses() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<base::Address>(
+                    node, "\"192.0.2.1\"", true, reading,
+                    [&](const Node& item, const std::string& text) {
+                      const auto address = base::Address::from_text(text);
+                      if (address && !address->is_unspecified()) return address;
+                      reading.complain(item.place,
+                                       std::format("`{}` is not an address of a host", text),
+                                       "write it like `\"192.0.2.1\"` or `\"2001:db8::1\"`");
+                      return std::optional<base::Address>{};
+                    });
+              },
+          .print =
+              [](const std::vector<base::Address>& values) {
+                return print_list(values, [](const base::Address& each) { return each.to_text(); });
+              },
+          .accepts = "addresses"};
+}
+
 Kind<std::vector<base::Prefix>> prefixes() {
   return prefixes_of(false, "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\"");
 }

@@ -42,7 +42,7 @@ constexpr std::string_view usual_admin = "127.0.0.1:8953";
 std::vector<ListenAddress> usual_listen(bool encrypted) {
   std::vector<ListenAddress> out;
   for (const ProtocolRow& row : protocols) {
-    if (row.encrypted && !encrypted) continue;
+    if (row.protocol == Protocol::doh || (row.encrypted && !encrypted)) continue;
     for (const std::string_view host : usual_hosts) {
       out.push_back(*read_listen_url(std::format("{}://{}:{}", row.scheme, host, row.port)));
       out.back().by_default = true;
@@ -77,12 +77,12 @@ const Node* value_at(const Node& root, std::string_view section, std::string_vie
 
 /// A query to ourselves would come back until its time is over.
 bool leads_to(const Upstream& upstream, const ListenAddress& listener) {
-  if (row_of(upstream.protocol).socket != row_of(listener.protocol).socket ||
-      upstream.endpoint.port != listener.endpoint.port)
-    return false;
-  const bool any =
-      listener.endpoint.address.is_unspecified() && upstream.endpoint.address.is_loopback();
-  return any || upstream.endpoint.address == listener.endpoint.address;
+  if (row_of(upstream.protocol).socket != row_of(listener.protocol).socket) return false;
+  return std::ranges::any_of(upstream.places(), [&listener](const base::Endpoint& place) {
+    const bool any = listener.endpoint.address.is_unspecified() && place.address.is_loopback();
+    return place.port == listener.endpoint.port &&
+           (any || place.address == listener.endpoint.address);
+  });
 }
 
 void check_upstreams_against_listeners(const Node& root, const Config& config, Reading& reading) {

@@ -27,7 +27,8 @@ inline constexpr std::size_t complaints_most = 50;
 
 /// Parses an upstream URL as in `[[upstream]] url`, for command lines too. The error is one
 /// sentence.
-std::expected<Upstream, std::string> parse_upstream_url(std::string_view url);
+std::expected<Upstream, std::string> parse_upstream_url(
+    std::string_view url, const std::vector<base::Address>& bootstrap = {});
 std::expected<ListenAddress, std::string> parse_listen_url(std::string_view url);
 
 }  // namespace conf

@@ -8,6 +8,7 @@
 #include "conf/sections_proxy.h"
 #include "conf/sections_quic.h"
 #include "conf/sections_routing.h"
+#include "conf/sections_way_out.h"
 #include "conf/spelling.h"
 #include "conf/urls.h"
 
@@ -50,25 +51,16 @@ Table<Server> server() {
       .check = {}};
 }
 
-/// What makes sense over some transports only; said where it is written.
-void complain_pointless(const Node& table, std::string_view key, const Upstream& upstream,
-                        std::string_view where, Reading& reading) {
-  if (upstream.url.empty()) return;  // its own complaint comes first
-  reading.complain(
-      table.find(key)->place,
-      std::format("`{}` has no effect on {}://", key, row_of(upstream.protocol).scheme),
-      std::format("it belongs to {}; leave it out here", where));
-}
-
 void check_upstream(const Node& table, const Upstream& upstream, Reading& reading) {
   const ProtocolRow& protocol = row_of(upstream.protocol);
   if (!protocol.encrypted && !upstream.pins.empty())
-    complain_pointless(table, "pins", upstream, "tls://", reading);
+    complain_pointless(table, "pins", upstream, "tls:// and https://", reading);
   if (!protocol.encrypted && !upstream.ca_file.empty())
-    complain_pointless(table, "ca_file", upstream, "tls://", reading);
+    complain_pointless(table, "ca_file", upstream, "tls:// and https://", reading);
   if (protocol.stream && !upstream.case_randomisation) {
     complain_pointless(table, "case_randomisation", upstream, "udp://", reading);
   }
+  check_way_out(table, upstream, reading);
 }
 
 void check_upstreams(const Node& list, const std::vector<Upstream>& upstreams, Reading& reading) {
@@ -76,7 +68,8 @@ void check_upstreams(const Node& list, const std::vector<Upstream>& upstreams, R
     for (std::size_t j = 0; j < i; ++j) {
       const auto same = [](const Upstream& one, const Upstream& other) {
         return !one.url.empty() && one.protocol == other.protocol &&
-               one.endpoint == other.endpoint && one.tls_name == other.tls_name;
+               one.endpoint == other.endpoint && one.tls_name == other.tls_name &&
+               one.host == other.host && one.path == other.path;
       };
       if (!same(upstreams[i], upstreams[j])) continue;
       const Place place = list.items[i].find("url")->value.place;
@@ -93,28 +86,31 @@ void check_upstreams(const Node& list, const std::vector<Upstream>& upstreams, R
 }
 
 Row<Upstream> url_row() {
-  return {.name = "url",
-          .read =
-              [](const Node& node, Upstream& upstream, Reading& reading) {
-                const auto text = read_text(node, "\"tls://9.9.9.9#dns.quad9.net\"", reading);
-                if (!text) return;
-                auto parsed = read_upstream_url(*text);
-                if (!parsed) return reading.complain(node.place, std::move(parsed.error()));
-                upstream.url = std::move(parsed->url);
-                upstream.protocol = parsed->protocol;
-                upstream.endpoint = parsed->endpoint;
-                upstream.tls_name = std::move(parsed->tls_name);
-              },
-          .print = [](const Upstream& upstream) { return toml_string(upstream.url); },
-          .accepts =
-              "udp://, tcp://, tls:// or quic://, an address, a port if not the usual one, and "
-              "behind # "
-              "the certificate's name",
-          .applies = at_reload,
-          .help =
-              "The upstream's address, the transport as scheme. The name behind # is verified "
-              "against the certificate; without one, the address itself must stand in it.",
-          .placeholder = "\"tls://9.9.9.9#dns.quad9.net\""};
+  return {
+      .name = "url",
+      .read =
+          [](const Node& node, Upstream& upstream, Reading& reading) {
+            const auto text = read_text(node, "\"tls://9.9.9.9#dns.quad9.net\"", reading);
+            if (!text) return;
+            auto parsed = read_upstream_url(*text);
+            if (!parsed) return reading.complain(node.place, std::move(parsed.error()));
+            upstream.url = std::move(parsed->url);
+            upstream.protocol = parsed->protocol;
+            upstream.endpoint = parsed->endpoint;
+            upstream.tls_name = std::move(parsed->tls_name);
+            upstream.host = std::move(parsed->host);
+            upstream.path = std::move(parsed->path);
+          },
+      .print = [](const Upstream& upstream) { return toml_string(upstream.url); },
+      .accepts =
+          "udp://, tcp://, tls://, quic:// or https://, an address, a port if not the usual one, "
+          "over https:// a path, and behind # the certificate's name",
+      .applies = at_reload,
+      .help =
+          "The upstream's address, the transport as scheme. The name behind # is verified "
+          "against the certificate; without one, the address itself must stand in it. A host "
+          "instead of the address needs `bootstrap` or `proxy`.",
+      .placeholder = "\"tls://9.9.9.9#dns.quad9.net\""};
 }
 
 Table<Upstream> upstream() {
@@ -125,38 +121,37 @@ Table<Upstream> upstream() {
           "next one when one is slow or fails. Usual are Quad9 and Cloudflare over TLS, each by "
           "address and verified name. To name your own, write one [[upstream]] for each; then "
           "only yours are asked.",
-      .rows =
-          {
-              url_row(),
-              row("timeout", &Upstream::timeout, duration(Upstream::timeout_bounds), at_reload,
-                  "How long one try may take at most; another upstream is tried much sooner, when "
-                  "this one is slower than it usually is. `query_timeout` stands above it."),
-              row("links", &Upstream::links, count(Upstream::links_bounds), at_reload,
-                  "The most TCP or TLS connections to this upstream at a time."),
-              row("queries_per_link", &Upstream::queries_per_link,
-                  count(Upstream::queries_per_link_bounds), at_reload,
-                  "The most queries that wait on one connection at a time; lower it for a server "
-                  "that answers one after the other."),
-              row("idle_timeout", &Upstream::idle_timeout, duration(Upstream::idle_timeout_bounds),
-                  at_reload,
-                  "How long an unused connection is kept; servers close theirs after some seconds "
-                  "(RFC 7766 §6.2.3)."),
-              row("pins", &Upstream::pins, pins(), at_reload,
-                  "Public keys, one of which the server must have (RFC 7858 §4.2), instead of a "
-                  "name that authorities vouch for. Take one from `openssl x509 -pubkey -noout | "
-                  "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`."),
-              row("ca_file", &Upstream::ca_file, readable_file("a certificate", chain_mark),
-                  at_reload, "Authorities to trust for this upstream instead of the system's."),
-              row("case_randomisation", &Upstream::case_randomisation, flag(), at_reload,
-                  "Over UDP, ask in random letter case and expect the same back: forged answers "
-                  "must guess it, too. Switch it off for a server that does not keep the case."),
-              row("set", &Upstream::set, set_name(), at_reload,
-                  "The set that it belongs to; a [[route]] leads names to another than the usual "
-                  "one."),
-              row("weight", &Upstream::weight, count(Upstream::weight_bounds), at_reload,
-                  "What it counts beside the others of its set: its share where the strategy "
-                  "spreads queries, its lead where the fastest is asked."),
-          },
+      .rows = with_way_out({
+          url_row(),
+          row("timeout", &Upstream::timeout, duration(Upstream::timeout_bounds), at_reload,
+              "How long one try may take at most; another upstream is tried much sooner, when "
+              "this one is slower than it usually is. `query_timeout` stands above it."),
+          row("links", &Upstream::links, count(Upstream::links_bounds), at_reload,
+              "The most TCP or TLS connections to this upstream at a time."),
+          row("queries_per_link", &Upstream::queries_per_link,
+              count(Upstream::queries_per_link_bounds), at_reload,
+              "The most queries that wait on one connection at a time; lower it for a server "
+              "that answers one after the other."),
+          row("idle_timeout", &Upstream::idle_timeout, duration(Upstream::idle_timeout_bounds),
+              at_reload,
+              "How long an unused connection is kept; servers close theirs after some seconds "
+              "(RFC 7766 §6.2.3)."),
+          row("pins", &Upstream::pins, pins(), at_reload,
+              "Public keys, one of which the server must have (RFC 7858 §4.2), instead of a "
+              "name that authorities vouch for. Take one from `openssl x509 -pubkey -noout | "
+              "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`."),
+          row("ca_file", &Upstream::ca_file, readable_file("a certificate", chain_mark), at_reload,
+              "Authorities to trust for this upstream instead of the system's."),
+          row("case_randomisation", &Upstream::case_randomisation, flag(), at_reload,
+              "Over UDP, ask in random letter case and expect the same back: forged answers "
+              "must guess it, too. Switch it off for a server that does not keep the case."),
+          row("set", &Upstream::set, set_name(), at_reload,
+              "The set that it belongs to; a [[route]] leads names to another than the usual "
+              "one."),
+          row("weight", &Upstream::weight, count(Upstream::weight_bounds), at_reload,
+              "What it counts beside the others of its set: its share where the strategy "
+              "spreads queries, its lead where the fastest is asked."),
+      }),
       .check = check_upstream};
 }
 

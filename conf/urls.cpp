@@ -26,8 +26,11 @@ struct Parts {
   bool brackets = false;
   std::string_view port;  ///< empty when there was no colon
   bool has_port = false;
+  std::string_view path;  ///< from its slash on
   std::string_view fragment;
   bool has_fragment = false;
+
+  [[nodiscard]] bool names_host() const { return !brackets && !base::Address::from_text(host); }
 };
 
 std::string known_schemes() {
@@ -104,12 +107,49 @@ std::expected<Parts, Refusal> split(std::string_view url) {
     parts.has_fragment = true;
     rest = rest.substr(0, hash);
   }
-  if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
-    return refuse(std::format("`{}://` takes no path", scheme),
-                  std::format("leave `{}` out", rest.substr(slash)));
+  if (const std::size_t end = rest.find_first_of("/?{"); end != std::string_view::npos) {
+    parts.path = rest.substr(end);
+    rest = rest.substr(0, end);
   }
+  if (rest.contains('@'))
+    return refuse("no user stands in front of an address",
+                  std::format("leave `{}` out", rest.substr(0, rest.find('@') + 1)));
   if (auto done = split_host(rest, parts); !done) return std::unexpected(done.error());
   return parts;
+}
+
+std::expected<void, Refusal> refuse_path(const Parts& parts) {
+  if (parts.path.empty()) return {};
+  return refuse(std::format("`{}://` takes no path", parts.row->scheme),
+                std::format("leave `{}` out", parts.path));
+}
+
+/// Where DNS is asked over HTTP: a path, behind which the template's `{?dns}` may stand (RFC 8484
+/// §3, RFC 6570).
+std::expected<std::string, Refusal> path_of(const Parts& parts) {
+  constexpr std::string_view usual = "/dns-query";
+  constexpr std::string_view variable = "{?dns}";
+  constexpr std::string_view others = "/-._~!$&'()*+,;=:@%";  // RFC 3986 §3.3
+  constexpr std::size_t size_most = 512;
+  std::string_view path = parts.path;
+  if (path.ends_with(variable)) path.remove_suffix(variable.size());
+  if (path.empty()) return std::string{usual};
+  const auto stranger = std::ranges::find_if(path, [others](char c) {
+    return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             others.contains(c));
+  });
+  if (stranger != path.end()) {
+    return refuse(std::format("`{}` has no place in a path",
+                              path.substr(static_cast<std::size_t>(stranger - path.begin()), 1)),
+                  *stranger == '?' || *stranger == '{'
+                      ? "the only variable is `{?dns}`, at the end"
+                      : std::format("in a path it is written `%{:02X}`",
+                                    static_cast<unsigned char>(*stranger)));
+  }
+  if (path.front() != '/' || path.size() > size_most)
+    return refuse(std::format("`{}` is no path of a DNS server", parts.path),
+                  std::format("a path begins with `/` and has at most {} characters", size_most));
+  return std::string{path};
 }
 
 std::expected<std::uint16_t, Refusal> port_of(std::string_view text, std::uint16_t least) {
@@ -146,25 +186,6 @@ std::expected<base::Endpoint, Refusal> endpoint_of(const Parts& parts, std::uint
   });
 }
 
-/// How to write, by address, what somebody wrote as a host name; the resolvers people name most
-/// often.
-std::string address_instead(const Parts& parts) {
-  struct Known {
-    std::string_view name;
-    std::string_view address;
-  };
-  constexpr std::array<Known, 5> known{{{"dns.quad9.net", "9.9.9.9"},
-                                        {"cloudflare-dns.com", "1.1.1.1"},
-                                        {"one.one.one.one", "1.1.1.1"},
-                                        {"dns.google", "8.8.8.8"},
-                                        {"localhost", "127.0.0.1"}}};
-  const auto row = std::ranges::find(known, parts.host, &Known::name);
-  const std::string_view address = row == known.end() ? "192.0.2.1" : row->address;
-  const std::string port = parts.has_port ? std::format(":{}", parts.port) : "";
-  const std::string name = parts.row->encrypted ? std::format("#{}", parts.host) : "";
-  return std::format("`{}://{}{}{}`", parts.row->scheme, address, port, name);
-}
-
 std::expected<std::string, Refusal> tls_name_of(const Parts& parts,
                                                 const base::Endpoint& endpoint) {
   if (!parts.row->encrypted) {
@@ -174,6 +195,7 @@ std::expected<std::string, Refusal> tls_name_of(const Parts& parts,
                   std::format("write `tls://` to encrypt, or leave `#{}` out", parts.fragment));
   }
   if (!parts.has_fragment) {
+    if (parts.names_host()) return std::string{parts.host};
     if (endpoint.address.scope() == 0) return endpoint.address.to_text();
     return refuse("no certificate is made for a link-local address",
                   "write the certificate's name behind `#`");
@@ -219,38 +241,72 @@ bool is_host_name(std::string_view name) {
 }
 
 std::expected<Upstream, Refusal> read_upstream_url(std::string_view url) {
-  const auto parts = split(url);
+  auto parts = split(url);
   if (!parts) return std::unexpected(parts.error());
-  if (!parts->brackets && !base::Address::from_text(parts->host)) {
-    if (parts->host.empty())
-      return refuse("there is no address", "write `tls://9.9.9.9#dns.quad9.net`, say");
-    return refuse(std::format("`{}` is a host name, and a resolver cannot look its own upstream up",
-                              parts->host),
-                  std::format("write the address{}: {}",
-                              parts->row->encrypted ? ", and the name behind `#`" : "",
-                              address_instead(*parts)));
+  const bool http = parts->row->protocol == Protocol::doh;
+  if (!http) {
+    if (auto done = refuse_path(*parts); !done) return std::unexpected(done.error());
   }
-  const auto endpoint = endpoint_of(*parts, parts->row->port, 1);
-  if (!endpoint) return std::unexpected(endpoint.error());
-  if (endpoint->address.is_unspecified())
-    return refuse(std::format("`{}` is no host", parts->host), "name the upstream's address");
-  const auto name = tls_name_of(*parts, *endpoint);
-  if (!name) return std::unexpected(name.error());
+  if (parts->host.empty())
+    return refuse("there is no address", "write `tls://9.9.9.9#dns.quad9.net`, say");
   Upstream upstream;
   upstream.url = url;
   upstream.protocol = parts->row->protocol;
+  if (parts->names_host()) {
+    if (!is_host_name(parts->host))
+      return refuse(std::format("`{}` is neither an address nor a host name", parts->host),
+                    "write it like `127.0.0.1` or `[::1]`");
+    upstream.host = parts->host;
+    parts->host = "0.0.0.0";
+  }
+  const auto endpoint = endpoint_of(*parts, parts->row->port, 1);
+  if (!endpoint) return std::unexpected(endpoint.error());
+  if (endpoint->address.is_unspecified() && upstream.host.empty())
+    return refuse(std::format("`{}` is no host", parts->host), "name the upstream's address");
+  if (!upstream.host.empty()) parts->host = upstream.host;
   upstream.endpoint = *endpoint;
-  upstream.tls_name = *name;
+  auto name = tls_name_of(*parts, *endpoint);
+  if (!name) return std::unexpected(name.error());
+  upstream.tls_name = std::move(*name);
+  if (http) {
+    auto path = path_of(*parts);
+    if (!path) return std::unexpected(path.error());
+    upstream.path = std::move(*path);
+  }
   return upstream;
+}
+
+/// By the resolvers people name most often.
+std::string address_instead(const Upstream& upstream) {
+  struct Known {
+    std::string_view name;
+    std::string_view address;
+  };
+  constexpr std::array<Known, 5> known{{{"dns.quad9.net", "9.9.9.9"},
+                                        {"cloudflare-dns.com", "1.1.1.1"},
+                                        {"one.one.one.one", "1.1.1.1"},
+                                        {"dns.google", "8.8.8.8"},
+                                        {"localhost", "127.0.0.1"}}};
+  const ProtocolRow& protocol = row_of(upstream.protocol);
+  const auto row = std::ranges::find(known, upstream.host, &Known::name);
+  const std::string_view address = row == known.end() ? "192.0.2.1" : row->address;
+  const std::string port =
+      upstream.endpoint.port == protocol.port ? "" : std::format(":{}", upstream.endpoint.port);
+  return std::format("write the address{}: `{}://{}{}{}{}`",
+                     protocol.encrypted ? ", and the name behind `#`" : "", protocol.scheme,
+                     address, port, upstream.path, protocol.encrypted ? "#" + upstream.host : "");
 }
 
 std::expected<ListenAddress, Refusal> read_listen_url(std::string_view url) {
   const auto parts = split(url);
   if (!parts) return std::unexpected(parts.error());
+  if (parts->row->protocol == Protocol::doh)
+    return refuse("clients are not answered over HTTPS", "write `tls://` or `quic://`");
+  if (auto done = refuse_path(*parts); !done) return std::unexpected(done.error());
   if (parts->has_fragment)
     return refuse("a listener takes no `#` name",
                   "its certificates bring their names; ours is `name` in [server]");
-  if (!parts->brackets && !base::Address::from_text(parts->host)) {
+  if (parts->names_host()) {
     const std::string port = parts->has_port ? std::format(":{}", parts->port) : "";
     if (parts->host.empty() || parts->host == "*") {
       return refuse("there is no address",
@@ -267,6 +323,24 @@ std::expected<ListenAddress, Refusal> read_listen_url(std::string_view url) {
   });
 }
 
+std::expected<base::Endpoint, Refusal> read_proxy_url(std::string_view url) {
+  constexpr std::string_view scheme = "http://";
+  if (!url.starts_with(scheme))
+    return refuse(std::format("`{}` is no proxy that we can speak to", url),
+                  "HTTP proxies are written like `http://192.0.2.1:3128`");
+  Parts parts;
+  std::string_view rest = url.substr(scheme.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  if (rest.contains('@'))
+    return refuse("a password does not belong into this file",
+                  "write it into one of its own, and name that in `proxy_login_file`");
+  if (auto done = split_host(rest, parts); !done) return std::unexpected(done.error());
+  auto endpoint = endpoint_of(parts, 3128, 1);
+  if (endpoint && endpoint->address.is_unspecified())
+    return refuse(std::format("`{}` is no host", parts.host), "name the proxy's address");
+  return endpoint;
+}
+
 std::expected<base::Endpoint, Refusal> read_endpoint(std::string_view text) {
   Parts parts;
   if (text.contains("://"))
@@ -278,8 +352,17 @@ std::expected<base::Endpoint, Refusal> read_endpoint(std::string_view text) {
   return endpoint_of(parts, 0, 0);
 }
 
-std::expected<Upstream, std::string> parse_upstream_url(std::string_view url) {
-  return read_upstream_url(url).transform_error(sentence);
+std::expected<Upstream, std::string> parse_upstream_url(
+    std::string_view url, const std::vector<base::Address>& bootstrap) {
+  auto upstream = read_upstream_url(url).transform_error(sentence);
+  if (!upstream || upstream->host.empty()) return upstream;
+  if (bootstrap.empty())
+    return std::unexpected(
+        std::format("`{}` is a host name, and a resolver cannot look its own upstream up: {}",
+                    upstream->host, address_instead(*upstream)));
+  upstream->bootstrap = bootstrap;
+  upstream->endpoint.address = bootstrap.front();
+  return upstream;
 }
 
 std::expected<ListenAddress, std::string> parse_listen_url(std::string_view url) {

@@ -1,9 +1,11 @@
 // Addresses with their transport as scheme: "udp://127.0.0.1:53",
-// "tls://[2620:fe::fe]#dns.quad9.net". RFC 3986 §3 in so far as it applies; no host names, for
-// whoever is the resolver has nobody to ask.
+// "tls://[2620:fe::fe]#dns.quad9.net", "https://192.0.2.1/dns-query". RFC 3986 §3 in so far as it
+// applies. A host name is for upstreams alone whose addresses are told elsewhere: whoever is the
+// resolver has nobody to ask.
 #pragma once
 
 #include <expected>
+#include <string>
 #include <string_view>
 
 #include "conf/config.h"
@@ -11,10 +13,16 @@
 
 namespace conf {
 
-/// scheme://address[:port][#name]. Sets url, protocol, endpoint and tls_name; the rest is usual.
+/// scheme://address-or-host[:port][/path][#name]. Sets url, protocol, endpoint, tls_name, and path
+/// over HTTP; the rest is usual. A host name is in `host`, and the endpoint's address 0.0.0.0:
+/// somebody must tell it (bootstrap, proxy).
 std::expected<Upstream, Refusal> read_upstream_url(std::string_view url);
 /// scheme://address[:port]; port 0 lets the kernel choose.
 std::expected<ListenAddress, Refusal> read_listen_url(std::string_view url);
+/// How to write an upstream whose URL has a host name by address; a sentence.
+std::string address_instead(const Upstream& upstream);
+/// http://address:port, for a proxy.
+std::expected<base::Endpoint, Refusal> read_proxy_url(std::string_view url);
 /// address:port, for the admin listener.
 std::expected<base::Endpoint, Refusal> read_endpoint(std::string_view text);
 

@@ -89,9 +89,11 @@ Channel::Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer)
 }
 
 /// OpenSSL makes the session of a connection that ends without close_notify useless for resumption,
-/// which TLS does not ask for (RFC 8446 §6.1), and DNS clients close as they like.
+/// which TLS does not ask for (RFC 8446 §6.1), and DNS clients close as they like; servers of
+/// HTTP/2 reset connections. Only what TLS itself found wrong is a reason.
 Channel::~Channel() {
-  if (tls_ && !broken_) SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  if (tls_ && (!broken_ || system_error_ != 0))
+    SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
 ChannelResult Channel::handshake() {

@@ -39,6 +39,8 @@ struct QueryOptions {
   std::string ca_file;
   std::vector<std::string> pins;
   std::string tls_name;
+  bool get = false;
+  std::vector<std::string> at;  ///< addresses of the host that an URL names
   std::chrono::milliseconds timeout{5000};
   std::uint32_t repeat = 1;
 };

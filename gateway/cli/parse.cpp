@@ -99,7 +99,8 @@ void add_query(CLI::App& app, Verbs& verbs) {
   CLI::App& verb = add_verb(app, "query", "Ask a server over any transport, and show what happened",
                             options.json, "one JSON object for each answer");
   verb.add_option("WORDS", options.words,
-                  "@URL of each server to ask (udp://, tcp://, tls://ADDRESS#NAME;\n"
+                  "@URL of each server to ask (udp://, tcp://, tls://ADDRESS#NAME,\n"
+                  "https://ADDRESS/PATH#NAME; "
                   "default: the gateway here), the name, the type (default: A)")
       ->type_name("[@URL...] NAME [TYPE]")
       ->required();
@@ -134,6 +135,10 @@ void add_query(CLI::App& app, Verbs& verbs) {
   verb.add_option("--tls-name", options.tls_name,
                   "the name that the certificate must have, as #NAME in the URL")
       ->type_name("NAME");
+  verb.add_flag("--get", options.get, "over https://, ask with GET, not POST");
+  verb.add_option("--at", options.at, "address of the host that the URL names; may be given again")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   verb.add_flag("--short", options.short_form, "the answer's data alone");
   verb.add_option("--repeat", options.repeat, "ask so many times, over a new connection each")
       ->type_name("N")
@@ -146,6 +151,7 @@ void add_query(CLI::App& app, Verbs& verbs) {
            "  sallyport query @udp://192.0.2.1 @tcp://192.0.2.1 example.org TXT   compare two "
            "transports\n"
            "  sallyport query @tls://127.0.0.1:8853 --ca ca.pem www.demo.test --repeat 3\n"
+           "  sallyport query @https://dns.quad9.net/dns-query --at 9.9.9.9 example.org\n"
            "  sallyport query example.org --json | jq .timings\n"
            "\n"
            "Any answer counts as done, whatever its response code: ask jq for .rcode.\n");

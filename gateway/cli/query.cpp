@@ -91,8 +91,17 @@ std::string url_of_gateway(const conf::Config& config) {
 /// One server as the options want it asked; the error is a sentence.
 std::expected<conf::Upstream, std::string> server_from(const std::string& url,
                                                        const QueryOptions& options) {
-  auto server = conf::parse_upstream_url(with_scheme(url));
+  std::vector<base::Address> at;
+  for (const std::string& text : options.at) {
+    const auto address = base::Address::from_text(text);
+    if (!address) return std::unexpected(std::format("--at: `{}` is not an address", text));
+    at.push_back(*address);
+  }
+  auto server = conf::parse_upstream_url(with_scheme(url), at);
   if (!server) return std::unexpected(server.error());
+  if (options.get && server->protocol != conf::Protocol::doh)
+    return std::unexpected(std::format("{}: --get is for https://", server->url));
+  if (options.get) server->method = conf::DohMethod::get;
   if (options.padding && !conf::row_of(server->protocol).encrypted) {
     return std::unexpected(
         std::format("{}: --padding is for encrypted transports (RFC 7830 §6)", server->url));

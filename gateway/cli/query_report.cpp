@@ -39,8 +39,15 @@ std::string timings(const transports::Reported& report) {
   return text + std::format("answer {:.2f} ms\n", milliseconds(report.answer));
 }
 
+/// TLS agreed on it (RFC 9113 §3.2).
+std::string_view http_version(const transports::Reported& report) {
+  return report.tls && report.tls->alpn == "h2" ? "2" : "1.1";
+}
+
 std::string particulars(const transports::Reported& report) {
   std::string text;
+  if (report.http_status != 0)
+    text += std::format(";; HTTP/{}, status {}\n", http_version(report), report.http_status);
   if (report.was_truncated) text += ";; truncated over UDP, asked again over TCP\n";
   if (report.tries > 1) text += std::format(";; sent {} times\n", report.tries);
   if (report.ignored != 0)
@@ -109,6 +116,9 @@ std::string report_to_json(const std::string& server, const transports::Reported
                       {"truncated_over_udp", report.was_truncated},
                       {"tries", report.tries},
                       {"ignored_replies", report.ignored}};
+  if (report.http_status != 0)
+    object.emplace("http",
+                   json::object{{"version", http_version(report)}, {"status", report.http_status}});
   if (report.tls) object.emplace("tls", tls_to_json(*report.tls));
   object.emplace("message", message_to_json(report.reply));
   return json::serialize(object) + '\n';

@@ -26,6 +26,53 @@ TEST(Urls, AnUpstreamIsSchemeAddressPortAndName) {
   EXPECT_EQ(read_upstream_url("tls://[fe80::1%1]#router.example")->tls_name, "router.example");
 }
 
+TEST(Urls, OverHttpThereIsAPathAndPerhapsAHost) {
+  const auto by_address = read_upstream_url("https://[2001:db8::1]:8443/r/dns{?dns}#dns.example");
+  ASSERT_TRUE(by_address.has_value());
+  EXPECT_EQ(by_address->protocol, Protocol::doh);
+  EXPECT_EQ(by_address->endpoint.to_text(), "[2001:db8::1]:8443");
+  EXPECT_EQ(by_address->path, "/r/dns");
+  EXPECT_EQ(by_address->tls_name, "dns.example");
+  EXPECT_EQ(by_address->places(), std::vector{by_address->endpoint});
+
+  const auto by_name = read_upstream_url("https://dns.example");
+  ASSERT_TRUE(by_name.has_value());
+  EXPECT_EQ(by_name->host, "dns.example");
+  EXPECT_EQ(by_name->tls_name, "dns.example");
+  EXPECT_EQ(by_name->path, "/dns-query");
+  EXPECT_EQ(by_name->endpoint.port, 443);
+  EXPECT_TRUE(by_name->places().empty());
+  EXPECT_EQ(read_upstream_url("https://192.0.2.1/")->path, "/");
+
+  for (const auto* url :
+       {"https://", "https:///dns-query", "https://192.0.2.1/?dns", "https://192.0.2.1/{?name}",
+        "https://192.0.2.1/{?dns}x", "https://192.0.2.1{", "https://a..b/", "https://x@192.0.2.1/",
+        "https://192.0.2.1/\xc3\xa4", "https://192.0.2.1/ ", "https://dns.example:0/"}) {
+    EXPECT_FALSE(read_upstream_url(url)) << url;
+  }
+}
+
+TEST(Urls, AHostIsWhereItsBootstrapAddressesAre) {
+  const auto config = load_text(
+      "[[upstream]]\nurl = \"https://dns.example:8443/dns-query\"\n"
+      "bootstrap = [\"192.0.2.1\", \"2001:db8::1\"]\nmethod = \"get\"\n",
+      "test", ".");
+  ASSERT_TRUE(config.has_value());
+  const Upstream& upstream = config->upstreams.front();
+  EXPECT_EQ(upstream.endpoint.to_text(), "192.0.2.1:8443");
+  ASSERT_EQ(upstream.places().size(), 2U);
+  EXPECT_EQ(upstream.places()[1].to_text(), "[2001:db8::1]:8443");
+  EXPECT_EQ(upstream.method, DohMethod::get);
+}
+
+TEST(Urls, OnlyAProxyMayLookAHostUp) {
+  const auto config = load_text(
+      "[[upstream]]\nurl = \"tls://dns.example\"\nproxy = \"http://192.0.2.9\"\n", "test", ".");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_TRUE(config->upstreams.front().places().empty());
+  EXPECT_EQ(config->upstreams.front().proxy->to_text(), "192.0.2.9:3128");
+}
+
 TEST(Rfc8310_8_1, WithoutANameTheAddressItselfIsVerified) {
   EXPECT_EQ(read_upstream_url("tls://9.9.9.9")->tls_name, "9.9.9.9");
   EXPECT_EQ(read_upstream_url("tls://[2620:00fe::FE]")->tls_name, "2620:fe::fe");

@@ -24,6 +24,9 @@ constexpr std::size_t fields_size_hostile = 8 * HttpLimits::fields_size_max;
 constexpr std::size_t fields_hostile = 10 * HttpLimits::fields_max;
 constexpr std::size_t settings_entries_max = 32;
 constexpr std::size_t acknowledgements_waiting_max = 100;
+/// Requests that leave before the server has said how many it takes at once (RFC 9113 §5.1.2 lets
+/// it refuse them, and some end the connection over it).
+constexpr std::uint32_t streams_before_settings = 10;
 constexpr std::size_t fields_sent_max = 16;
 
 std::uint8_t* octets_of(std::string_view text) {
@@ -109,6 +112,7 @@ struct Session::Thunks {
       nghttp2_option_new(&options);
       nghttp2_option_set_no_closed_streams(options, 1);
       nghttp2_option_set_max_settings(options, settings_entries_max);
+      nghttp2_option_set_peer_max_concurrent_streams(options, streams_before_settings);
       nghttp2_option_set_max_outbound_ack(options, acknowledgements_waiting_max);
       return options;
     }();

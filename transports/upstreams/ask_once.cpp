@@ -15,6 +15,7 @@
 #include "dns/message.h"
 #include "transports/framing.h"
 #include "transports/upstreams/connection.h"
+#include "transports/upstreams/https.h"
 #include "transports/upstreams/udp_socket.h"
 
 namespace transports {
@@ -140,6 +141,15 @@ TlsReport report_tls(const Connection& connection, bool verified) {
   return report;
 }
 
+Reported report_connection(const Connection& connection, const Reach& reach) {
+  Reported report;
+  report.connect = connection.connect_took();
+  report.handshake = connection.handshake_took();
+  report.protocol = reach.upstream.protocol;
+  if (reach.tls) report.tls = report_tls(connection, reach.verify);
+  return report;
+}
+
 /// Sends the framed query and reads until its reply is there.
 Awaitable<Answered> converse(Connection& connection, const conf::Upstream& upstream,
                              base::Bytes query, base::TimePoint deadline, Reported report) {
@@ -195,27 +205,62 @@ conf::Upstream without_verification(conf::Upstream upstream) {
   return upstream;
 }
 
+/// Over a link of its own, as an upstream asks: which HTTP it is, is found out there.
+Awaitable<Answered> ask_over_https(Reach reach, base::Bytes query, base::TimePoint deadline,
+                                   UpstreamContext context) {
+  const conf::Upstream& upstream = reach.upstream;
+  if (query.size() > Waiting::query_max)
+    co_return failed(Reason::ours, upstream, "the query is too long");
+  const dns::MessageWalk walk(query);
+  if (walk.question_count() != 1)
+    co_return failed(Reason::ours, upstream, "the query has not one question");
+  Ask ask;
+  ask.question = walk.question();
+  const std::shared_ptr<StreamTerms> terms =
+      https_terms(upstream, context, {reach.tls, reach.proxy_login});
+  terms->reach.verify = reach.verify;
+  UnderWay under_way(context.executor);
+  const std::shared_ptr<StreamLink> link = StreamLink::dial(terms, under_way);
+  Waiting waiting(context.executor, ask, true);
+  waiting.verbatim = query;
+  link->send(waiting);
+  while (!waiting.done() && base::Clock::now() < deadline)
+    co_await sleep_until(waiting.woken, deadline);
+  const base::TimePoint now = base::Clock::now();
+  Answered answered = failed(Reason::timeout, upstream, "no reply in time");
+  if (waiting.failure) {
+    answered = std::unexpected(std::move(waiting.failure->error));
+  } else if (waiting.done()) {
+    Reported report = report_connection(link->connection(), reach);
+    report.reply = std::move(waiting.raw);
+    report.http_status = waiting.http_status;
+    report.answer = now - link->opened_at();
+    answered = std::move(report);
+  }
+  link->close(LinkEnd::closing, link->fail(Reason::closing, "asked"));
+  co_await under_way.none_left(base::TimePoint::max());
+  co_return answered;
+}
+
 Awaitable<Answered> ask_over_stream(const conf::Upstream& upstream, base::Bytes query,
                                     base::TimePoint deadline, AskOptions options,
                                     UpstreamContext context) {
-  std::shared_ptr<certs::ClientContext> tls;
-  if (upstream.protocol == conf::Protocol::dot) {
+  Reach reach{upstream};
+  reach.verify = options.verify;
+  if (conf::row_of(upstream.protocol).encrypted) {
     std::expected<std::unique_ptr<certs::ClientContext>, std::string> made =
         certs::ClientContext::make(options.verify ? upstream : without_verification(upstream),
                                    context.authorities);
     if (!made) co_return failed(Reason::ours, upstream, made.error());
-    tls = std::move(*made);
+    reach.tls = std::move(*made);
   }
-  Connection connection(context.executor, upstream, tls, context.receive_buffer);
-  connection.set_verify(options.verify);
+  if (upstream.protocol == conf::Protocol::doh)
+    co_return co_await ask_over_https(std::move(reach), query, deadline, context);
+  Connection connection(context.executor, reach, context.receive_buffer);
   if (std::optional<Failure> failure = co_await connection.open(deadline)) {
     co_return std::unexpected(std::move(failure->error));
   }
-  Reported report;
-  report.connect = connection.connect_took();
-  report.handshake = connection.handshake_took();
-  report.protocol = upstream.protocol;
-  if (tls) report.tls = report_tls(connection, options.verify);
+  Reported report = report_connection(connection, reach);
   Answered answered = co_await converse(connection, upstream, query, deadline, std::move(report));
   connection.close();
   co_return answered;

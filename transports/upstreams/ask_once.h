@@ -48,6 +48,7 @@ struct Reported {
   base::Clock::duration handshake{};              ///< TLS
   base::Clock::duration answer{};                 ///< from the query's departure to its reply
   std::optional<TlsReport> tls;
+  unsigned http_status = 0;  ///< over HTTP; its version is TLS's ALPN
 };
 
 /// Sends `query` as it is and waits for the reply with its id and question, by `deadline` at the

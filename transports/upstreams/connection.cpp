@@ -6,11 +6,16 @@
 #include <openssl/x509.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <boost/asio/cancel_at.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cerrno>
+#include <format>
 #include <system_error>
 #include <utility>
+#include <vector>
+
+#include "transports/upstreams/proxy_tunnel.h"
 
 namespace transports {
 
@@ -34,10 +39,8 @@ Reason reason_of(int error) {
 
 }  // namespace
 
-Connection::Connection(Executor executor, const conf::Upstream& upstream,
-                       std::shared_ptr<certs::ClientContext> tls, ReceiveBuffer& buffer)
-    : upstream_(upstream),
-      context_(std::move(tls)),
+Connection::Connection(Executor executor, Reach& reach, ReceiveBuffer& buffer)
+    : reach_(reach),
       buffer_(buffer),
       descriptor_(executor),
       read_timer_(executor),
@@ -46,11 +49,34 @@ Connection::Connection(Executor executor, const conf::Upstream& upstream,
 Connection::~Connection() = default;
 
 Awaitable<std::optional<Failure>> Connection::open(base::TimePoint limit) {
+  const std::vector<base::Endpoint> places = reach_.upstream.places();
+  if (places.empty()) co_return co_await open_at(nullptr, limit);
+  std::optional<Failure> failure;
+  for (std::size_t left = places.size(); left > 0; --left) {
+    const std::size_t place = reach_.first_place % places.size();
+    const base::TimePoint now = base::Clock::now();
+    failure = co_await open_at(&places[place], now + (limit - now) / static_cast<int>(left));
+    if (!failure || closed_) break;
+    // Others that dial at the same time may have found a better one.
+    if (reach_.first_place % places.size() == place) reach_.first_place = place + 1;
+    if (left > 1) start_again();
+  }
+  co_return failure;
+}
+
+/// `place` is null when only the proxy knows where the upstream is.
+Awaitable<std::optional<Failure>> Connection::open_at(const base::Endpoint* place,
+                                                      base::TimePoint limit) {
   const base::TimePoint began = base::Clock::now();
-  if (std::optional<Failure> failure = co_await connect(limit)) co_return failure;
+  const std::optional<base::Endpoint>& proxy = reach_.upstream.proxy;
+  if (std::optional<Failure> failure = co_await connect(proxy ? *proxy : *place, limit))
+    co_return failure;
+  if (proxy) {
+    if (std::optional<Failure> failure = co_await pass_proxy(place, limit)) co_return failure;
+  }
   const base::TimePoint connected = base::Clock::now();
   connect_took_ = connected - began;
-  if (context_) {
+  if (reach_.tls) {
     if (std::optional<Failure> failure = co_await shake_hands(limit)) co_return failure;
     handshake_took_ = base::Clock::now() - connected;
   } else {
@@ -60,9 +86,16 @@ Awaitable<std::optional<Failure>> Connection::open(base::TimePoint limit) {
   co_return std::nullopt;
 }
 
-Awaitable<std::optional<Failure>> Connection::connect(base::TimePoint limit) {
+void Connection::start_again() {
+  channel_.reset();
+  boost::system::error_code error;
+  descriptor_.close(error);
+}
+
+Awaitable<std::optional<Failure>> Connection::connect(const base::Endpoint& endpoint,
+                                                      base::TimePoint limit) {
   sockaddr_storage address{};
-  const unsigned size = upstream_.endpoint.to_sockaddr(address);
+  const unsigned size = endpoint.to_sockaddr(address);
   const int descriptor = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) co_return fail(Reason::ours, text_of(errno));
   descriptor_.assign(descriptor);
@@ -86,10 +119,42 @@ Awaitable<std::optional<Failure>> Connection::connect(base::TimePoint limit) {
   co_return fail(Reason::timeout, "no connection in time");
 }
 
+Awaitable<std::optional<Failure>> Connection::pass_proxy(const base::Endpoint* place,
+                                                         base::TimePoint limit) {
+  const std::string target =
+      place != nullptr ? place->to_text()
+                       : std::format("{}:{}", reach_.upstream.host, reach_.upstream.endpoint.port);
+  const std::string request = proxy_request(target, reach_.proxy_login);
+  ProxyAnswer answer;
+  Channel channel(descriptor_.native_handle());
+  base::Bytes left = base::as_bytes(request);
+  std::array<std::uint8_t, 2048> octets;
+  for (;;) {
+    if (!left.empty()) left = left.subspan(channel.write(left).octets);
+    const ChannelResult read = channel.read(octets);
+    switch (answer.take(base::Bytes{octets}.first(read.octets))) {
+      case ProxyAnswer::State::connected: co_return std::nullopt;
+      case ProxyAnswer::State::refused: co_return fail(Reason::refused, answer.why());
+      case ProxyAnswer::State::wanted: break;
+    }
+    if (read.status == ChannelStatus::closed || read.status == ChannelStatus::failed)
+      co_return fail(Reason::refused, "the proxy closed before it connected");
+    if (base::Clock::now() >= limit)
+      co_return fail(Reason::timeout, "no connection through the proxy in time");
+    if (read.status == ChannelStatus::ok) continue;
+    if (left.empty()) {
+      co_await readable(limit);
+    } else {
+      co_await writable(limit);
+    }
+    if (closed_) co_return fail(Reason::closing, "closing");
+  }
+}
+
 Awaitable<std::optional<Failure>> Connection::shake_hands(base::TimePoint limit) {
-  std::expected<certs::SslPtr, std::string> session = context_->make_session();
+  std::expected<certs::SslPtr, std::string> session = reach_.tls->make_session();
   if (!session) co_return fail(Reason::ours, session.error());
-  if (!verify_) SSL_set_verify(session->get(), SSL_VERIFY_NONE, nullptr);
+  if (!reach_.verify) SSL_set_verify(session->get(), SSL_VERIFY_NONE, nullptr);
   channel_.emplace(descriptor_.native_handle(), std::move(*session), buffer_);
   for (;;) {
     switch (channel_->handshake().status) {
@@ -105,7 +170,7 @@ Awaitable<std::optional<Failure>> Connection::shake_hands(base::TimePoint limit)
 }
 
 Failure Connection::handshake_failure() {
-  context_->forget_sessions();  // if one of them was the reason, it must not be so again
+  reach_.tls->forget_sessions();  // if one of them was the reason, it must not be so again
   const long verified = SSL_get_verify_result(channel_->tls());
   if (verified == X509_V_OK) return fail(Reason::tls, "TLS handshake: " + channel_->failure_text());
   return fail(Reason::certificate,

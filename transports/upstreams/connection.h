@@ -1,6 +1,7 @@
-// One TCP connection to an upstream, with TLS or without: dialled, verified, then a stream of
-// octets. RFC 7858 §3.1 and RFC 8310 §5.1: over TLS nothing is sent before the peer has proved who
-// it is, and there is no way back to cleartext. Owned by a link, or by whoever asks once.
+// One TCP connection to an upstream, with TLS or without, straight or through a proxy: dialled,
+// verified, then a stream of octets. RFC 7858 §3.1 and RFC 8310 §5.1: over TLS nothing is sent
+// before the peer has proved who it is, and there is no way back to cleartext. Owned by a link, or
+// by whoever asks once.
 #pragma once
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -21,20 +22,24 @@
 
 namespace transports {
 
+/// How an upstream is reached. Shared by its connections, and outlives them.
+struct Reach {
+  const conf::Upstream& upstream;
+  std::shared_ptr<certs::ClientContext> tls{};  ///< empty for TCP
+  std::string proxy_login{};
+  std::size_t first_place = 0;  ///< of upstream.places(): where it was found last
+  bool verify = true;           ///< false for people who look for what is wrong, never for a link
+};
+
 class Connection {
  public:
-  /// `tls` is empty for TCP. `upstream` and `buffer` outlive the connection's last call.
-  Connection(Executor executor, const conf::Upstream& upstream,
-             std::shared_ptr<certs::ClientContext> tls, ReceiveBuffer& buffer);
+  Connection(Executor executor, Reach& reach, ReceiveBuffer& buffer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Before open(): false takes any certificate. For people who look for what is wrong, never for a
-  /// link.
-  void set_verify(bool verify) { verify_ = verify; }
-
-  /// Connects and shakes hands, by `limit`. Nothing on success.
+  /// Connects and shakes hands, by `limit`; with the next place of the upstream when that fails.
+  /// Nothing on success.
   Awaitable<std::optional<Failure>> open(base::TimePoint limit);
   [[nodiscard]] bool is_open() const { return channel_.has_value() && ready_; }
 
@@ -64,21 +69,22 @@ class Connection {
  private:
   using Descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
 
-  Awaitable<std::optional<Failure>> connect(base::TimePoint limit);
+  Awaitable<std::optional<Failure>> open_at(const base::Endpoint* place, base::TimePoint limit);
+  Awaitable<std::optional<Failure>> connect(const base::Endpoint& endpoint, base::TimePoint limit);
+  Awaitable<std::optional<Failure>> pass_proxy(const base::Endpoint* place, base::TimePoint limit);
   Awaitable<std::optional<Failure>> shake_hands(base::TimePoint limit);
+  void start_again();
   [[nodiscard]] Failure handshake_failure();
   [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {
-    return make_failure(reason, upstream_.url, detail);
+    return make_failure(reason, reach_.upstream.url, detail);
   }
 
-  const conf::Upstream& upstream_;
-  std::shared_ptr<certs::ClientContext> context_;  // before the channel, whose TLS calls into it
+  Reach& reach_;
   ReceiveBuffer& buffer_;
   Descriptor descriptor_;
   std::optional<Channel> channel_;
   Timer read_timer_;
   Timer write_timer_;
-  bool verify_ = true;
   bool ready_ = false;
   bool closed_ = false;
   base::Clock::duration connect_took_{};

@@ -8,11 +8,10 @@
 namespace transports {
 
 LinkMaker FramedCodec::links(const conf::Upstream& upstream, const UpstreamContext& context,
-                             std::shared_ptr<certs::ClientContext> tls) {
-  const bool encrypted = tls != nullptr;
+                             Secrets secrets) {
   return StreamLink::maker(std::make_shared<StreamTerms>(
-      upstream, context, std::move(tls), [encrypted](Link& link, const Connection&) {
-        return std::make_unique<FramedCodec>(link, encrypted);
+      upstream, context, std::move(secrets), [](Link& link, StreamTerms& terms, const Connection&) {
+        return std::make_unique<FramedCodec>(link, terms.reach.tls != nullptr);
       }));
 }
 
@@ -26,17 +25,10 @@ void FramedCodec::transmit(Waiting& waiting) {
   in_flight_.emplace(sent.id, &waiting);
 
   dns::OutgoingOptions options;
-  options.id = sent.id;
-  options.checking_disabled = waiting.ask.checking_disabled;
-  options.dnssec_ok = waiting.ask.dnssec_ok;
-  options.authentic_data = true;
-  options.edns = sent.edns;
   options.keepalive = !std::exchange(greeted_, true);  // RFC 7828 §3.2.1: in the first query
   options.padding_block = encrypted_ ? 128 : 0;
-  constexpr std::size_t query_max = 512;
-  const base::MutableBytes space = outbox_.reserve(frame_prefix_size + query_max);
-  const std::size_t size =
-      dns::compose_query(sent.question, options, space.subspan(frame_prefix_size));
+  const base::MutableBytes space = outbox_.reserve(frame_prefix_size + Waiting::query_max);
+  const std::size_t size = waiting.compose(options, space.subspan(frame_prefix_size));
   base::store_u16(space.data(), static_cast<std::uint16_t>(size));
   outbox_.commit(frame_prefix_size + size);
 }
@@ -105,7 +97,7 @@ base::Bytes FramedCodec::next_to_write() {
   return waiting.first(frame_prefix_size + base::load_u16(waiting.data()));
 }
 
-std::string_view FramedCodec::cut_short() const {
+std::string_view FramedCodec::end_of_stream() {
   return frames_.empty() ? "closed before the reply" : "closed in the middle of a reply";
 }
 

@@ -18,9 +18,8 @@ namespace transports {
 
 class FramedCodec final : public StreamCodec {
  public:
-  /// `tls` is empty for TCP.
   static LinkMaker links(const conf::Upstream& upstream, const UpstreamContext& context,
-                         std::shared_ptr<certs::ClientContext> tls);
+                         Secrets secrets);
   FramedCodec(Link& link, bool encrypted) : link_(link), encrypted_(encrypted) {}
 
   [[nodiscard]] bool room() const override;
@@ -29,7 +28,7 @@ class FramedCodec final : public StreamCodec {
   void take(base::Bytes octets) override;
   base::Bytes next_to_write() override;
   void written(std::size_t octets) override { outbox_.written(octets); }
-  [[nodiscard]] std::string_view cut_short() const override;
+  std::string_view end_of_stream() override;
 
  private:
   bool take_message(base::Bytes message);

@@ -23,6 +23,20 @@ Waiting::~Waiting() {
   if (link_) link_->leave(*this);
 }
 
+std::size_t Waiting::compose(dns::OutgoingOptions options, base::MutableBytes out) const {
+  if (!verbatim.empty()) {
+    std::ranges::copy(verbatim, out.begin());
+    base::store_u16(out.data(), sent.id);
+    return verbatim.size();
+  }
+  options.id = sent.id;
+  options.checking_disabled = ask.checking_disabled;
+  options.dnssec_ok = ask.dnssec_ok;
+  options.authentic_data = true;
+  options.edns = sent.edns;
+  return dns::compose_query(sent.question, options, out);
+}
+
 Link::Link(std::shared_ptr<LinkTerms> terms)
     : terms_(std::move(terms)),
       dialed_at_(base::Clock::now()),
@@ -80,6 +94,23 @@ Taken Link::take_reply(Waiting* waiting, base::Bytes message, ReplyEdns& edns) {
   finish(*waiting);
   after_departure();
   return closed() ? Taken::link_ended : Taken::reply;
+}
+
+void Link::take_own_reply(Waiting& waiting, base::Bytes message) {
+  ReplyEdns edns;
+  Judged judged = judge_stream_reply(message, waiting.sent, edns);
+  if (judged.kind == ReplyKind::other) {
+    terms_->metrics.mismatch();
+    refuse(waiting, fail(Reason::malformed, "the reply to another question"));
+    if (++strays_ <= strays_max || closed()) return;
+    return close(LinkEnd::error, fail(Reason::closed, "replies to nothing that was asked"));
+  }
+  if (judged.kind == ReplyKind::unreadable)
+    return refuse(waiting, fail(Reason::malformed, "malformed reply: " + judged.why));
+  if (!waiting.verbatim.empty()) waiting.raw.assign(message.begin(), message.end());
+  waiting.judged = std::move(judged);
+  finish(waiting);
+  after_departure();
 }
 
 void Link::refuse(Waiting& waiting, Failure why) {

@@ -12,9 +12,11 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "dns/compose.h"
 #include "transports/upstreams/metrics.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/reply.h"
@@ -60,6 +62,11 @@ class Waiting : public boost::intrusive::list_base_hook<
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
 
+  /// Writes the query as it leaves, with `sent.id`, and gives its size. What `options` says of
+  /// padding and the like counts; of question and flags, what was asked.
+  std::size_t compose(dns::OutgoingOptions options, base::MutableBytes out) const;
+  static constexpr std::size_t query_max = 512;
+
   [[nodiscard]] bool done() const { return judged.has_value() || failure.has_value(); }
 
   const Ask& ask;
@@ -67,6 +74,11 @@ class Waiting : public boost::intrusive::list_base_hook<
   base::TimePoint asked_at;
   std::optional<Judged> judged;
   std::optional<Failure> failure;
+  /// For people who look closely: a query to be sent as it is but for its id, and its reply as it
+  /// came.
+  base::Bytes verbatim{};
+  std::vector<std::uint8_t> raw{};
+  unsigned http_status = 0;  ///< over HTTP, of the response
   bool unprocessed = false;  ///< it failed, and surely the upstream has not begun with it
   Timer woken;
   /// The link's own: which of its streams carries the question.
@@ -96,6 +108,7 @@ class Link {
   [[nodiscard]] bool retired() const { return retired_; }
   [[nodiscard]] bool idle() const { return live_ == 0; }
   [[nodiscard]] base::TimePoint dialed_at() const { return dialed_at_; }
+  [[nodiscard]] base::TimePoint opened_at() const { return opened_at_; }
   [[nodiscard]] base::TimePoint closed_at() const { return closed_at_; }
   [[nodiscard]] bool fruitful() const { return received_ > 0; }
   /// Why it failed without ever having brought a reply, once closed.
@@ -122,6 +135,9 @@ class Link {
   /// Judges the message, which came for `waiting` or for nobody, and wakes who waits for it. `edns`
   /// is filled in for the transport's own use.
   Taken take_reply(Waiting* waiting, base::Bytes message, ReplyEdns& edns);
+  /// The same for a message that came on the question's own stream, where nobody else's may come:
+  /// who waits has a reply, or a failure.
+  void take_own_reply(Waiting& waiting, base::Bytes message);
   /// The question gets no reply over this link; the link lives on.
   void refuse(Waiting& waiting, Failure why);
   /// The same, and the upstream has not begun with it: any other link may have it at once.

@@ -1,6 +1,7 @@
 // Counters of an upstream: names, labels, and the table of reasons.
 #include "transports/upstreams/metrics.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace transports {
@@ -26,6 +27,7 @@ constexpr std::array<ReasonRow, reasons> reason_rows{{
     {Reason::malformed, "malformed", upstream, other_upstream},
     {Reason::truncated, "truncated", upstream, other_upstream},
     {Reason::busy, "busy", upstream, other_upstream},
+    {Reason::http, "http", upstream, other_upstream},
     {Reason::closing, "closing", us, other_upstream},
     {Reason::ours, "ours", us, other_upstream},
 }};
@@ -33,6 +35,22 @@ constexpr std::array<ReasonRow, reasons> reason_rows{{
 constexpr std::array<std::string_view, link_ends> end_labels{"idle", "peer", "error", "closing"};
 constexpr std::array<std::string_view, 7> rcode_labels{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
                                                        "NOTIMP",  "REFUSED", "other"};
+
+/// What servers say most often, and the rest by their hundreds; 0 is all else.
+struct StatusRow {
+  unsigned least;
+  unsigned most;
+  std::string_view label;
+};
+constexpr std::array<StatusRow, 9> status_rows{{{400, 400, "400"},
+                                                {403, 403, "403"},
+                                                {404, 404, "404"},
+                                                {429, 429, "429"},
+                                                {503, 503, "503"},
+                                                {300, 399, "3xx"},
+                                                {400, 499, "4xx"},
+                                                {500, 599, "5xx"},
+                                                {0, 999, "other"}}};
 
 base::Labels labels_of(const conf::Upstream& upstream) {
   return {{"upstream", upstream.url},
@@ -89,6 +107,20 @@ UpstreamMetrics::UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream&
     replies_[i] = &sheet.counter("sallyport_upstream_replies_total",
                                  with(labels_of(upstream), "rcode", rcode_labels[i]));
   }
+  if (upstream.protocol != conf::Protocol::doh) return;
+  goaways_ = &sheet.counter("sallyport_upstream_goaways_total", labels_of(upstream));
+  for (std::size_t i = 0; i < http_statuses_.size(); ++i) {
+    http_statuses_[i] = &sheet.counter("sallyport_upstream_http_failures_total",
+                                       with(labels_of(upstream), "status", status_rows[i].label));
+  }
+}
+
+void UpstreamMetrics::http_status(unsigned status) {
+  const auto row = std::ranges::find_if(status_rows, [status](const StatusRow& each) {
+    return status >= each.least && status <= each.most;
+  });
+  base::Counter* counter = http_statuses_[static_cast<std::size_t>(row - status_rows.begin())];
+  if (counter != nullptr) counter->add();
 }
 
 void UpstreamMetrics::reply(dns::Rcode rcode, base::Clock::duration took) {

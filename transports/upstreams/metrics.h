@@ -27,10 +27,11 @@ enum class Reason : std::uint8_t {
   malformed,    ///< replies that cannot be read, or broken framing
   truncated,    ///< truncated even over TCP
   busy,         ///< all links were full until the limit, or a dial has failed just now
+  http,         ///< an HTTP response that is no answer: its status, its type
   closing,      ///< we are shutting down, or were reconfigured
   ours,         ///< no socket to be had, no authorities to trust
 };
-inline constexpr std::size_t reasons = 10;
+inline constexpr std::size_t reasons = 11;
 
 std::string_view to_text(Reason reason);
 
@@ -56,6 +57,11 @@ class UpstreamMetrics {
   void mismatch() { mismatches_.add(); }
   void reply(dns::Rcode rcode, base::Clock::duration took);
   void error(Reason reason) { errors_[static_cast<std::size_t>(reason)]->add(); }
+  /// Over HTTP: a status other than 200; the peer takes no more questions over a connection.
+  void http_status(unsigned status);
+  void goaway() {
+    if (goaways_ != nullptr) goaways_->add();
+  }
   void connected(bool resumed) { (resumed ? connected_resumed_ : connected_).add(); }
   void connection_failed(Reason reason);
   void disconnected(LinkEnd end) { disconnections_[static_cast<std::size_t>(end)]->add(); }
@@ -71,6 +77,8 @@ class UpstreamMetrics {
   base::Counter& connection_certificates_;
   base::Counter& connection_failures_;
   base::DurationHistogram& durations_;
+  base::Counter* goaways_ = nullptr;  // over HTTP alone
+  std::array<base::Counter*, 9> http_statuses_{};
   std::array<base::Counter*, reasons> errors_{};
   std::array<base::Counter*, link_ends> disconnections_{};
   /// By the four bits of the header; a reply with an extended code counts as "other".

@@ -25,6 +25,7 @@ class Outbox {
     return base::MutableBytes{octets_}.subspan(committed_);
   }
   void commit(std::size_t size) { octets_.resize(committed_ + size); }
+  void append(base::Bytes octets) { octets_.insert(octets_.end(), octets.begin(), octets.end()); }
 
   void written(std::size_t size) {
     sent_ += size;

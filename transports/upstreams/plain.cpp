@@ -17,7 +17,7 @@ PlainUpstream::PlainUpstream(const conf::Upstream& upstream, const UpstreamConte
       executor_(context.executor),
       random_(context.random),
       metrics_(context.sheet, upstream),
-      tcp_(FramedCodec::links(upstream, context, nullptr), edns_),
+      tcp_(FramedCodec::links(upstream, context, {}), edns_),
       under_way_(context.executor) {}
 
 Awaitable<base::Result<dns::KeptAnswer>> PlainUpstream::exchange(Ask wanted,

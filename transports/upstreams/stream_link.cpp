@@ -8,30 +8,33 @@
 namespace transports {
 
 StreamTerms::StreamTerms(const conf::Upstream& settings, const UpstreamContext& context,
-                         std::shared_ptr<certs::ClientContext> client, MakeCodec make)
+                         Secrets secrets, MakeCodec make)
     : LinkTerms(settings, context),
+      reach{upstream, std::move(secrets.tls), std::move(secrets.proxy_login)},
       receive_buffer(context.receive_buffer),
-      tls(std::move(client)),
       make_codec(std::move(make)),
       octets(std::make_unique_for_overwrite<Octets>()) {}
 
 LinkMaker StreamLink::maker(std::shared_ptr<StreamTerms> terms) {
-  return {terms, [terms](UnderWay& under_way) -> std::shared_ptr<Link> {
-            auto link = std::make_shared<StreamLink>(terms);
-            boost::asio::co_spawn(terms->executor, run(link, UnderWay::Mark(under_way)),
-                                  boost::asio::detached);
-            return link;
-          }};
+  return {terms, [terms](UnderWay& under_way) { return dial(terms, under_way); }};
+}
+
+std::shared_ptr<StreamLink> StreamLink::dial(std::shared_ptr<StreamTerms> terms,
+                                             UnderWay& under_way) {
+  const Executor executor = terms->executor;
+  auto link = std::make_shared<StreamLink>(std::move(terms));
+  boost::asio::co_spawn(executor, run(link, UnderWay::Mark(under_way)), boost::asio::detached);
+  return link;
 }
 
 StreamLink::StreamLink(std::shared_ptr<StreamTerms> terms)
     : Link(terms),
       stream_terms_(*terms),
-      connection_(terms->executor, terms->upstream, terms->tls, terms->receive_buffer),
+      connection_(terms->executor, terms->reach, terms->receive_buffer),
       writer_timer_(terms->executor) {}
 
 Awaitable<void> StreamLink::run(std::shared_ptr<StreamLink> self, UnderWay::Mark mark) {
-  const StreamTerms& terms = self->stream_terms_;
+  StreamTerms& terms = self->stream_terms_;
   const base::TimePoint limit = self->dialed_at() + terms.upstream.timeout;
   std::optional<Failure> failure = co_await self->connection_.open(limit);
   if (self->closed()) co_return;
@@ -39,8 +42,8 @@ Awaitable<void> StreamLink::run(std::shared_ptr<StreamLink> self, UnderWay::Mark
     self->dial_failed(std::move(*failure));
     co_return;
   }
-  self->codec_ = terms.make_codec(*self, self->connection_);
-  self->opened(terms.tls && self->connection_.tls_facts().resumed);
+  self->codec_ = terms.make_codec(*self, terms, self->connection_);
+  self->opened(terms.reach.tls && self->connection_.tls_facts().resumed);
   if (self->closed()) co_return;
   boost::asio::co_spawn(terms.executor, write_all(self, mark), boost::asio::detached);
   co_await self->read_all();
@@ -76,7 +79,7 @@ void StreamLink::flush() {
   ChannelStatus status = ChannelStatus::ok;
   while (status == ChannelStatus::ok) {
     const base::Bytes next = codec_->next_to_write();
-    if (next.empty()) return;
+    if (next.empty() || closed()) return;
     const ChannelResult written = connection_.write(next);
     codec_->written(written.octets);
     status = written.status;
@@ -116,14 +119,25 @@ void StreamLink::take_arrived() {
       case ChannelStatus::want_read:
       case ChannelStatus::want_write: return wake_writer();
       case ChannelStatus::closed:
-        return close(LinkEnd::peer, fail(Reason::closed, codec_->cut_short()));
+        return close(LinkEnd::peer, fail(Reason::closed, codec_->end_of_stream()));
       case ChannelStatus::failed:
         return close(LinkEnd::error, fail(Reason::closed, connection_.failure_text()));
     }
   }
 }
 
+bool StreamLink::room() const {
+  return codec_ ? codec_->room() : idle() || !stream_terms_.one_at_a_time;
+}
+
 void StreamLink::disconnect() {
+  if (codec_) codec_->say_goodbye();
+  while (connection_.is_open()) {
+    const base::Bytes next = codec_->next_to_write();
+    const ChannelResult written = connection_.write(next);
+    codec_->written(written.octets);
+    if (next.empty() || written.status != ChannelStatus::ok) break;
+  }
   connection_.close();
   writer_timer_.cancel();
 }

@@ -35,35 +35,49 @@ class StreamCodec {
   /// written(), which says how much of it the socket took.
   virtual base::Bytes next_to_write() = 0;
   virtual void written(std::size_t octets) = 0;
-  /// What the peer's close means in this moment, in words.
-  [[nodiscard]] virtual std::string_view cut_short() const = 0;
+  /// The peer sends no more, and the link ends over it: what that means, in words.
+  virtual std::string_view end_of_stream() = 0;
+  /// The link ends: what may still be said to the peer is in next_to_write().
+  virtual void say_goodbye() {}
+};
+
+/// What an upstream's connections need beside its settings.
+struct Secrets {
+  std::shared_ptr<certs::ClientContext> tls{};  ///< empty for TCP
+  std::string proxy_login{};
 };
 
 /// What the links of an upstream over streams have in common.
 struct StreamTerms : LinkTerms {
-  using MakeCodec = std::function<std::unique_ptr<StreamCodec>(Link&, const Connection&)>;
+  using MakeCodec =
+      std::function<std::unique_ptr<StreamCodec>(Link&, StreamTerms&, const Connection&)>;
   using Octets = std::array<std::uint8_t, 16384>;
 
-  StreamTerms(const conf::Upstream& upstream, const UpstreamContext& context,
-              std::shared_ptr<certs::ClientContext> client, MakeCodec make);
+  StreamTerms(const conf::Upstream& upstream, const UpstreamContext& context, Secrets secrets,
+              MakeCodec make);
 
+  Reach reach;  ///< of `upstream`, which stays where it is
   ReceiveBuffer& receive_buffer;
-  std::shared_ptr<certs::ClientContext> tls;  ///< empty for TCP
-  MakeCodec make_codec;                       ///< for a connection that stands
-  std::unique_ptr<Octets> octets;             ///< what a read gave, until it is taken
+  MakeCodec make_codec;            ///< for a connection that stands
+  std::unique_ptr<Octets> octets;  ///< what a read gave, until it is taken
+  /// Its server was last seen to take one question at a time: no use to have several wait for a
+  /// connection.
+  bool one_at_a_time = false;
 };
 
 class StreamLink final : public Link {
  public:
   static LinkMaker maker(std::shared_ptr<StreamTerms> terms);
   explicit StreamLink(std::shared_ptr<StreamTerms> terms);
+  static std::shared_ptr<StreamLink> dial(std::shared_ptr<StreamTerms> terms, UnderWay& under_way);
+  [[nodiscard]] const Connection& connection() const { return connection_; }
 
  private:
   static Awaitable<void> run(std::shared_ptr<StreamLink> self, UnderWay::Mark mark);
   static Awaitable<void> write_all(std::shared_ptr<StreamLink> self, UnderWay::Mark mark);
   Awaitable<void> read_all();
 
-  [[nodiscard]] bool room() const override { return !codec_ || codec_->room(); }
+  [[nodiscard]] bool room() const override;
   void transmit(Waiting& waiting) override;
   void forget(Waiting& waiting) override;
   void take_arrived() override;

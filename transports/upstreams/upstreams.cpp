@@ -4,34 +4,49 @@
 #include <utility>
 
 #include "transports/upstreams/framed_codec.h"
+#include "transports/upstreams/https.h"
 #include "transports/upstreams/plain.h"
+#include "transports/upstreams/proxy_tunnel.h"
 #include "transports/upstreams/quic_link.h"
 #include "transports/upstreams/stream.h"
 
 namespace transports {
 
+namespace {
+
+std::expected<Secrets, std::string> read_secrets(const conf::Upstream& upstream,
+                                                 const UpstreamContext& context) {
+  Secrets secrets;
+  if (conf::row_of(upstream.protocol).encrypted) {
+    auto tls = certs::ClientContext::make(upstream, context.authorities);
+    if (!tls) return std::unexpected(std::move(tls.error()));
+    secrets.tls = std::move(*tls);
+  }
+  auto login = read_proxy_login(upstream);
+  if (!login) return std::unexpected(std::move(login.error()));
+  secrets.proxy_login = std::move(*login);
+  return secrets;
+}
+
+}  // namespace
+
 std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
     const conf::Upstream& upstream, const UpstreamContext& context) {
+  if (upstream.protocol == conf::Protocol::udp)
+    return std::make_unique<PlainUpstream>(upstream, context);
+  std::expected<Secrets, std::string> secrets = read_secrets(upstream, context);
+  if (!secrets) return std::unexpected(std::move(secrets.error()));
   switch (upstream.protocol) {
-    case conf::Protocol::udp: return std::make_unique<PlainUpstream>(upstream, context);
-    case conf::Protocol::tcp:
-      return std::make_unique<StreamUpstream>(FramedCodec::links(upstream, context, nullptr));
-    case conf::Protocol::dot: {
-      std::expected<std::unique_ptr<certs::ClientContext>, std::string> tls =
-          certs::ClientContext::make(upstream, context.authorities);
-      if (!tls) return std::unexpected(std::move(tls.error()));
+    case conf::Protocol::doh:
       return std::make_unique<StreamUpstream>(
-          FramedCodec::links(upstream, context, std::move(*tls)));
-    }
-    case conf::Protocol::doq: {
-      std::expected<std::unique_ptr<certs::ClientContext>, std::string> tls =
-          certs::ClientContext::make(upstream, context.authorities);
-      if (!tls) return std::unexpected(std::move(tls.error()));
+          StreamLink::maker(https_terms(upstream, context, std::move(*secrets))));
+    case conf::Protocol::doq:
       return std::make_unique<StreamUpstream>(
-          QuicLink::maker(std::make_shared<QuicTerms>(upstream, context, std::move(*tls))));
-    }
+          QuicLink::maker(std::make_shared<QuicTerms>(upstream, context, std::move(secrets->tls))));
+    default:
+      return std::make_unique<StreamUpstream>(
+          FramedCodec::links(upstream, context, std::move(*secrets)));
   }
-  std::unreachable();
 }
 
 }  // namespace transports
