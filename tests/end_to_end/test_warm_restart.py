@@ -92,6 +92,7 @@ class WarmRestart(EndToEndTest):
             found = read(self.gateway.ask("udp", NAMES[0]))
             self.assertEqual(found.rcode, SERVFAIL, "the one block there is was damaged")
             self.gateway.process.kill()
+        self.gateway.process = None  # nothing is left to be stopped
 
     def test_a_flush_holds_over_a_restart_that_nobody_planned(self):
         self.start()
