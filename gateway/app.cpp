@@ -212,8 +212,13 @@ admin::ReloadOutcome App::reload() {
     return refuse_reload({done.error()});
   }
   snapshots_.publish(next);
-  for (const dns::Name& name : policy::led_elsewhere(running->config, next->config))
-    cache_.flush(name, true);
+  if (const auto led = policy::led_elsewhere(running->config, next->config); !led.empty()) {
+    keeper_.forget([this, &led] {
+      std::uint64_t count = 0;
+      for (const dns::Name& name : led) count += cache_.flush(name, true);
+      return count;
+    });
+  }
   keeper_.reconsider();
   log_.set_level(next->config.log.level);
   sheet_.counter("sallyport_config_reloads_total", {{"result", "ok"}}).add();
