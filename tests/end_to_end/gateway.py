@@ -80,6 +80,7 @@ class Sallyport(Server):
                 "state_directory": self.state,
             },
             "admin": {"listen": f"127.0.0.1:{self.admin_port}"},
+            "cache": {"save": False},  # what one gateway of a test learnt is not for the next
             "upstream": self.upstreams,
         }
         for name, table in self.settings.items():

@@ -75,9 +75,8 @@ class Reloading(OperationTest):
     def test_a_bad_file_is_refused_with_its_line_and_the_old_one_kept(self):
         gateway = self.start()
         good = gateway.config.read_text()
-        bad = (
-            good.replace("[server]", "[server]\nlisten_here = true")
-            + '\n[cache]\nmax_ttl = "90 parsecs"\n'
+        bad = good.replace("[server]", "[server]\nlisten_here = true").replace(
+            "[cache]", '[cache]\nmax_ttl = "90 parsecs"'
         )
         gateway.config.write_text(bad)
         lines = bad.splitlines()

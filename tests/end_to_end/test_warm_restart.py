@@ -25,7 +25,9 @@ class WarmRestart(EndToEndTest):
         )
 
     def start(self, **cache):
-        self.gateway = self.enter(Sallyport(self.folder, [self.upstream.url("udp")], cache=cache))
+        self.gateway = self.enter(
+            Sallyport(self.folder, [self.upstream.url("udp")], cache={"save": True, **cache})
+        )
         return self.gateway
 
     @property
