@@ -36,6 +36,10 @@ inline constexpr Alpn alpn_doq{
     "\x03"
     "doq"};  // RFC 9250 §4.1.1
 
+inline constexpr Alpn alpn_http{
+    "\x02h2\x08"
+    "http/1.1"};  // RFC 9113 §3.2, RFC 7301 §6
+
 // ---- servers
 
 /// Groups with post-quantum first, AEAD suites, one ticket under `tickets`, no session cache, no

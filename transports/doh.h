@@ -23,6 +23,13 @@ class DohRequest {
  public:
   explicit DohRequest(OctetBudget& budget) : message_(budget) {}
 
+  /// As new.
+  void begin() {
+    message_.clear();
+    method_ = HttpMethod::other;
+    refusal_ = 0;
+    path_known_ = has_parameter_ = has_content_ = type_fits_ = false;
+  }
   void method(std::string_view name) { method_ = http_method(name); }
   /// Path and query, in origin form (RFC 9112 §3.2.1).
   void target(std::string_view path_and_query, const conf::Doh& settings);

@@ -1,8 +1,6 @@
 // Stream sessions. Everything that happens to one goes through advance(), and ends in settle().
 #include "transports/stream_session.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -10,6 +8,10 @@
 
 #include "certs/store.h"
 #include "certs/tls_context.h"
+#include "transports/framed_session.h"
+#include "transports/http1/server_session.h"
+#include "transports/http2/server_session.h"
+#include "transports/http_workspace.h"
 
 namespace transports {
 
@@ -40,15 +42,13 @@ StreamSession::StreamSession(Host& host, int descriptor, const base::Endpoint& c
               descriptor),
       client_(client) {}
 
-StreamSession::~StreamSession() {
-  if (home_) *home_ = nullptr;
-}
+StreamSession::~StreamSession() = default;
 
 void StreamSession::start(base::TimePoint now) {
   idle_since_ = now;
   if (!conf::row_of(host_.protocol).encrypted) {
     channel_.emplace(socket_.native_handle());
-    open_ = true;
+    begin();
   }
   settle(now);
 }
@@ -57,7 +57,8 @@ void StreamSession::advance(bool readable) {
   base::TimePoint now{};
   if (!ended_ && (open_ || shake_hands())) {
     // The client's first query may have come with the end of its handshake.
-    const bool just_opened = !std::exchange(open_, true);
+    const bool just_opened = !open_;
+    if (just_opened) begin();
     const Batch turn(host_.context.answerer);
     now = turn.now();
     converse(readable || just_opened, now);
@@ -71,7 +72,7 @@ void StreamSession::advance(bool readable) {
 /// gets no DNS (RFC 7858 §3.1).
 bool StreamSession::shake_hands() {
   if (!channel_) {
-    certs::SslPtr tls = host_.context.certificates->make_session(certs::alpn_dot);
+    certs::SslPtr tls = host_.context.certificates->make_session(host_.protocol == conf::Protocol::doh ? certs::alpn_http : certs::alpn_dot);
     if (!tls) {
       end();
       return false;
@@ -93,21 +94,17 @@ bool StreamSession::shake_hands() {
 void StreamSession::converse(bool readable, base::TimePoint now) {
   StreamWorkspace& work = host_.context.streams;
   work.output_used = 0;
+  now_ = now;
   if (stalled_) send(now);
-  answer_whole_messages(now);
+  if (!ended_) codec_->go_on(now);
   readable = readable || more_inside_;
   for (int reads = 0; readable && !ended_ && may_read(); ++reads) {
     if (reads == reads_per_wake_up) {
       schedule();
       break;
     }
-    const bool was_empty = frames_.empty();
     const ChannelResult result = channel_->read(work.input);
-    frames_.feed({work.input.data(), result.octets});
-    answer_whole_messages(now);
-    frames_.keep();
-    if (was_empty || idle_since_ == now)
-      begun_at_ = now;  // what is left, if anything, is another message
+    if (result.octets != 0) codec_->take({work.input.data(), result.octets}, now);
     more_inside_ = result.status == ChannelStatus::ok;
     read_wants_write_ = result.status == ChannelStatus::want_write;
     read_closed_ = result.status == ChannelStatus::closed;
@@ -117,81 +114,36 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
   if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) send(now);
 }
 
-void StreamSession::answer_whole_messages(base::TimePoint now) {
-  const StreamWorkspace& work = host_.context.streams;
-  while (!ended_ && may_answer()) {
-    const std::optional<base::Bytes> message = frames_.next();
-    if (!message) {
-      if (!frames_.sound()) refuse_the_rest();
-      return;
-    }
-    idle_since_ = now;
-    answer(*message, now);
-    if (work.output_used >= StreamWorkspace::output_flush) send(now);
+/// Who speaks what is settled by the handshake.
+void StreamSession::begin() {
+  open_ = true;
+  if (host_.protocol != conf::Protocol::doh) {
+    codec_ = std::make_unique<FramedSession>(*this);
+  } else if (channel_->facts().alpn == "h2") {
+    codec_ = std::make_unique<http2::ServerSession>(*this);
+  } else {
+    codec_ = std::make_unique<http1::ServerSession>(*this);  // RFC 9113 §3.2: HTTP/2 is asked for
   }
 }
 
-void StreamSession::answer(base::Bytes message, base::TimePoint now) {
+base::MutableBytes StreamSession::room() {
   StreamWorkspace& work = host_.context.streams;
-  ListenerContext& context = host_.context;
-  Query& query = work.query;
-  query.verdict = dns::parse_request(message, query.request);
-  if (query.verdict == dns::Verdict::drop) {
-    refuse_the_rest();
-    return;
-  }
+  return base::MutableBytes{work.output}.subspan(work.output_used);
+}
+
+void StreamSession::put(std::size_t octets) {
+  StreamWorkspace& work = host_.context.streams;
+  work.output_used += octets;
+  if (work.output_used >= StreamWorkspace::output_flush) send(now_);
+}
+
+void StreamSession::introduce(Query& query, base::TimePoint now) const {
   query.protocol = host_.protocol;
   query.listener = host_.index;
   query.client = client_;
   query.size_limit = dns::message_size_max;
   query.received = now;
-  query.deadline = now + context.limits.query_timeout;
-
-  std::uint8_t* const frame = work.output.data() + work.output_used;
-  Reply reply{.out = {frame + frame_prefix_size, dns::message_size_max}, .size = 0, .summary = {}};
-  if (!context.answerer.answer_now(query, reply)) {
-    WaitingPlace place(context.waiting);
-    if (place) {
-      if (!home_) home_ = std::make_shared<StreamSession*>(this);
-      ++under_way_;
-      boost::asio::co_spawn(
-          context.io, answer_later(home_, context.answerer, context.drops, std::move(place), query),
-          boost::asio::detached);
-      return;
-    }
-    context.answerer.answer_overload(query, reply);
-  }
-  if (reply.size == 0) return;
-  base::store_u16(frame, static_cast<std::uint16_t>(reply.size));
-  work.output_used += frame_prefix_size + reply.size;
-}
-
-/// Whoever frames responses or scraps is lost in its stream, or speaks something else.
-void StreamSession::refuse_the_rest() {
-  host_.context.drops.not_a_query.add();
-  draining_ = true;
-}
-
-Awaitable<void> StreamSession::answer_later(std::shared_ptr<StreamSession*> home,
-                                            Answerer& answerer, DropCounters& drops,
-                                            WaitingPlace place, Query query) {
-  const Answer answer = co_await answerer.answer(query);
-  if (*home != nullptr && !(*home)->ended_) {
-    (*home)->take_late(answer);
-  } else {
-    drops.client_gone.add();  // RFC 7766 §6.2.4: nothing is sent to a client that left
-  }
-}
-
-void StreamSession::take_late(const Answer& answer) {
-  --under_way_;
-  if (!answer.wire.empty()) {
-    std::array<std::uint8_t, frame_prefix_size> prefix{};
-    base::store_u16(prefix.data(), static_cast<std::uint16_t>(answer.wire.size()));
-    unsent_.insert(unsent_.end(), prefix.begin(), prefix.end());
-    unsent_.insert(unsent_.end(), answer.wire.begin(), answer.wire.end());
-  }
-  schedule();
+  query.deadline = now + host_.context.limits.query_timeout;
 }
 
 /// Hands all that is ready to the channel in one call.
@@ -236,7 +188,9 @@ void StreamSession::send(base::TimePoint now) {
 
 /// Decides what is waited for, or that it is over. Nothing may touch the session after this.
 void StreamSession::settle(base::TimePoint now) {
-  if (!ended_ && open_ && (read_closed_ || draining_) && !has_work()) {
+  const bool done = open_ && (codec_->is_over() ? unsent_.empty()
+                                                : (read_closed_ || draining_) && !has_work());
+  if (!ended_ && done) {
     channel_->shutdown();
     end();
   }
@@ -280,7 +234,9 @@ void StreamSession::set_deadline() {
   TimerWheel& timers = host_.context.timers;
   if (!open_) return timers.set(*this, idle_since_ + limits.handshake_timeout);
   if (stalled_) return timers.set(*this, stalled_since_ + limits.message_timeout);
-  if (!frames_.empty() && may_read()) return timers.set(*this, begun_at_ + limits.message_timeout);
+  const base::TimePoint owed_since = codec_->owed_since();
+  if (owed_since != base::TimePoint::max())
+    return timers.set(*this, owed_since + limits.message_timeout);
   if (has_work()) return timers.clear(*this);
   timers.set(*this, idle_since_ + limits.idle_timeout);
 }
@@ -289,7 +245,7 @@ void StreamSession::on_deadline(base::TimePoint now) {
   if (!open_) {
     if (conf::row_of(host_.protocol).encrypted) host_.handshakes.failed("timeout");
     end();
-  } else if (stalled_ || !frames_.empty()) {
+  } else if (stalled_ || codec_->owed_since() != base::TimePoint::max()) {
     host_.context.drops.slow_client.add();
     end();
   } else {
@@ -329,7 +285,12 @@ bool StreamWorkspace::evict_one() {
 
 void StreamSession::drain() {
   draining_ = true;
-  if (!open_) end();
+  if (!open_) {
+    end();
+  } else if (!ended_) {
+    codec_->drain();
+    if (codec_->has_work()) schedule();
+  }
   settle(base::Clock::now());
 }
 
@@ -349,8 +310,13 @@ void StreamSession::end() {
   socket_.close(ignored);  // the waits end now; settle() sees to the rest
 }
 
-bool StreamSession::may_answer() const {
-  return !draining_ && !stalled_ && under_way_ < host_.context.limits.queries_per_session;
+HttpWorkspace& http_workspace(ListenerContext& context) {
+  std::unique_ptr<HttpWorkspace>& made = context.streams.http;
+  if (!made) made = std::make_unique<HttpWorkspace>();
+  return *made;
 }
+
+StreamWorkspace::StreamWorkspace() = default;
+StreamWorkspace::~StreamWorkspace() = default;
 
 }  // namespace transports

@@ -21,6 +21,11 @@ DropCounters::DropCounters(base::MetricSheet& sheet)
       session_evicted(drops(sheet, "session_evicted")),
       no_descriptors(drops(sheet, "no_descriptors")),
       slow_client(drops(sheet, "slow_client")),
+      http2_protocol(drops(sheet, "http2_protocol")),
+      http2_resets(drops(sheet, "http2_resets")),
+      http2_frames(drops(sheet, "http2_frames")),
+      http2_fields(drops(sheet, "http2_fields")),
+      http1_malformed(drops(sheet, "http1_malformed")),
       client_gone(drops(sheet, "client_gone")) {}
 
 }  // namespace transports

@@ -18,6 +18,11 @@ struct DropCounters {
   base::Counter& session_evicted;  ///< an idle session that gave way to a new one
   base::Counter& no_descriptors;   ///< accept failed: out of files or memory
   base::Counter& slow_client;      ///< a message begun and not ended, or answers not read, in time
+  base::Counter& http2_protocol;   ///< an HTTP/2 connection that broke the protocol
+  base::Counter& http2_resets;     ///< ... that opened and reset streams without end
+  base::Counter& http2_frames;     ///< ... that sent frames of no use without end
+  base::Counter& http2_fields;     ///< ... that sent header fields without end
+  base::Counter& http1_malformed;  ///< an HTTP/1.1 connection that ended over its request
   base::Counter& client_gone;      ///< the answer came when its session had ended
 };
 

@@ -35,6 +35,7 @@ struct ListenerContext {
   Answerer& answerer;                ///< the worker's
   const conf::Limits& limits;        ///< the worker's; read anew for each query, may change between
   const conf::Proxy& proxy;          ///< likewise
+  const conf::Doh& doh;              ///< likewise
   const certs::Store* certificates;  ///< null where nothing is encrypted
   WaitingBudget& waiting;
   SessionRegistry& sessions;
