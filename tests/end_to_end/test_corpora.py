@@ -179,7 +179,7 @@ class FromUpstreamTest(RfcTest):
 
     def number_of(self, asked):
         first = question_of(asked.wire)
-        return int(first[2 : 1 + first[0]])
+        return int(first[2 : 1 + first[0]] or 0)  # a probe asks for the root
 
     def grafted(self, asked):
         """The message with our id and question, and its own flags and records."""
