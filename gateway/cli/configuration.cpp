@@ -29,10 +29,13 @@ std::expected<std::string, std::string> control_socket_of(const GatewayAddress& 
   if (gateway.socket) return *gateway.socket;
   const auto config = find_configuration(gateway.config);
   if (config) return admin::control_socket_path(config->server.state_directory);
-  return std::unexpected(
-      std::format("{} has errors (see: sallyport check), so it does not tell where the gateway's "
-                  "control socket is; name it by --socket",
-                  configuration_path(gateway.config).value_or("the configuration")));
+  std::string why = std::format(
+      "{} has errors, so it does not tell where the gateway's control socket is; mend them, or "
+      "name "
+      "the socket by --socket\n",
+      configuration_path(gateway.config).value_or("the configuration"));
+  for (const conf::Complaint& complaint : config.error()) why += complaint.to_text() + '\n';
+  return std::unexpected(std::move(why));
 }
 
 }  // namespace gateway::cli

@@ -87,6 +87,9 @@ class Reloading(OperationTest):
             self.assertIn(wrong, told)
             number = next(n for n, line in enumerate(lines, 1) if wrong in line)
             self.assertRegex(told, rf"\b{number}\b", "the line's number")
+        by_file = gateway.verb("reload")  # which cannot even tell where the gateway is
+        self.assertRegex(by_file.stderr, rf"{gateway.config}:{number}:\d+: ")
+        self.assertIn("--socket", by_file.stderr)
         self.assert_serves(gateway)
         self.assertEqual(gateway.metrics().total("sallyport_config_reloads_total", result="ok"), 0)
         gateway.config.write_text(good)
