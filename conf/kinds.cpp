@@ -112,6 +112,15 @@ std::expected<std::string, Refusal> head_of_file(const std::string& path,
   return head;
 }
 
+/// The same for a file as the configuration names it.
+std::expected<std::string, Refusal> head_of_named_file(const std::string& text,
+                                                       const Reading& reading) {
+  return head_of_file(reading.path(text),
+                      text.starts_with('/')
+                          ? ""
+                          : std::format("relative paths begin at `{}`", reading.directory()));
+}
+
 std::string_view pem_kind_of(std::string_view head) {
   if (head.contains("PRIVATE KEY-----")) return "a private key";
   if (head.contains("-----BEGIN CERTIFICATE REQUEST-----")) return "a request for a certificate";
@@ -304,10 +313,7 @@ Kind<std::string> readable_file(std::string_view holds, std::string_view mark) {
             const auto text = read_text(node, "\"/etc/sallyport/file.pem\"", reading);
             if (!text || text->empty()) return text;
             const std::string path = reading.path(*text);
-            const auto head = head_of_file(
-                path, text->starts_with('/')
-                          ? ""
-                          : std::format("relative paths begin at `{}`", reading.directory()));
+            const auto head = head_of_named_file(*text, reading);
             if (!head) {
               reading.complain(node.place, head.error());
             } else if (!head->contains(mark)) {
@@ -329,10 +335,7 @@ Kind<std::string> login_file() {
             const auto text = read_text(node, "\"/etc/sallyport/proxy.login\"", reading);
             if (!text || text->empty()) return text;
             const std::string path = reading.path(*text);
-            const auto head = head_of_file(
-                path, text->starts_with('/')
-                          ? ""
-                          : std::format("relative paths begin at `{}`", reading.directory()));
+            const auto head = head_of_named_file(*text, reading);
             if (!head) {
               reading.complain(node.place, head.error());
               return std::nullopt;
