@@ -282,7 +282,7 @@ void Connection::close_politely() {
 }
 
 void Connection::drain() {
-  draining_ = true;
+  if (!std::exchange(draining_, true) && codec_) codec_->drain();
   schedule();
 }
 
@@ -356,6 +356,7 @@ void Connection::on_handshake_completed() {
   }
   state_ = State::open;
   codec().opened();
+  if (draining_) codec().drain();
   host_.opened(*this);
   if (secrets_ == nullptr) return;
   const Secrets::Token token = secrets_->address_token(ngtcp2_conn_get_path(library_)->remote);
@@ -398,12 +399,26 @@ bool Connection::open(Stream& stream) {
   return library_ != nullptr && ngtcp2_conn_open_bidi_stream(library_, &stream.id, &stream) == 0;
 }
 
+bool Connection::open_unidirectional(Stream& stream) {
+  return library_ != nullptr && ngtcp2_conn_open_uni_stream(library_, &stream.id, &stream) == 0;
+}
+
 void Connection::grant_stream() {
   if (library_ != nullptr) ngtcp2_conn_extend_max_streams_bidi(library_, 1);
 }
 
 void Connection::reset(Stream& stream, std::uint64_t application_code) {
   if (library_ != nullptr) ngtcp2_conn_shutdown_stream(library_, 0, stream.id, application_code);
+}
+
+void Connection::reset_writing(Stream& stream, std::uint64_t application_code) {
+  if (library_ != nullptr)
+    ngtcp2_conn_shutdown_stream_write(library_, 0, stream.id, application_code);
+}
+
+void Connection::stop_reading(Stream& stream, std::uint64_t application_code) {
+  if (library_ != nullptr)
+    ngtcp2_conn_shutdown_stream_read(library_, 0, stream.id, application_code);
 }
 
 Stream* Connection::find(StreamId id) const {

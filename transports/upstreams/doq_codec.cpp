@@ -84,7 +84,7 @@ void DoqCodec::give_up(Exchange& exchange, std::string_view why) {
     link_.refuse(*waiting, link_.fail(Reason::closed, why));
 }
 
-void DoqCodec::reset_by_peer(quic::Stream& stream) {
+void DoqCodec::reset_by_peer(quic::Stream& stream, std::uint64_t) {
   give_up(of(stream), "reset the stream of a query");
   connection_.reset(stream, code_of(DoqError::request_cancelled));
 }
