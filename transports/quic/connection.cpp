@@ -34,6 +34,10 @@ Connection::Connection(Host& host, certs::SslPtr tls) : host_(host), tls_(std::m
   };
 }
 
+void Connection::prepare_library() {
+  [[maybe_unused]] static const int prepared = ngtcp2_crypto_ossl_init();
+}
+
 Connection::~Connection() {
   release_library();
   while (!ids.empty()) {
@@ -426,6 +430,12 @@ std::chrono::nanoseconds Connection::peer_idle_timeout() const {
   const ngtcp2_transport_params* params =
       library_ == nullptr ? nullptr : ngtcp2_conn_get_remote_transport_params(library_);
   return std::chrono::nanoseconds(params == nullptr ? 0 : params->max_idle_timeout);
+}
+
+Facts Connection::facts() const {
+  const ngtcp2_transport_params* params = ngtcp2_conn_get_remote_transport_params(library_);
+  return {.version = ngtcp2_conn_get_negotiated_version(library_),
+          .retried = params != nullptr && params->retry_scid_present != 0};
 }
 
 base::Bytes Connection::alpn() const {

@@ -31,6 +31,12 @@ using ListHook =
 using SetHook =
     boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
+/// What a connection is, for people.
+struct Facts {
+  std::uint32_t version = 0;  ///< RFC 9000 §15
+  bool retried = false;       ///< the server had the client prove its address first (§8.1.2)
+};
+
 /// How a connection ended, for metrics.
 enum class End : std::uint8_t { peer, idle, handshake_timeout, handshake_failed, error, drained };
 
@@ -71,6 +77,8 @@ class Connection {
     ngtcp2_cid original;  ///< the id that the client chose, before a Retry
   };
 
+  /// Before the first connection; again does no harm.
+  static void prepare_library();
   /// `tls` has its role and settings from certs/. Null when memory is short.
   static std::unique_ptr<Connection> accept(Host& host, Arrival arrival, const Terms& terms,
                                             certs::SslPtr tls, const Secrets& secrets);
@@ -106,7 +114,8 @@ class Connection {
   [[nodiscard]] base::Endpoint peer() const;
   [[nodiscard]] TlsFacts tls_facts() const { return facts_of(*tls_); }
   [[nodiscard]] base::Bytes alpn() const;
-  /// Until it has closed.
+  /// Once open, until it has closed.
+  [[nodiscard]] Facts facts() const;
   [[nodiscard]] const SSL& tls() const { return *tls_; }
   /// The peer has been owing an acknowledgement for longer than it takes (RFC 9002 §6.2).
   [[nodiscard]] bool unacknowledged() const;
