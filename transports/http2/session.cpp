@@ -62,6 +62,10 @@ struct Session::Thunks {
       self(data).owner_.on_content(*stream, {octets, size});
     return 0;
   }
+  /// A frame of a type that we do not know: it was counted, and is ignored (RFC 9113 §4.1).
+  static int extension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+    return NGHTTP2_ERR_CANCEL;
+  }
   static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* data) {
     self(data).on_frame_sent(*frame);
     return 0;
@@ -91,6 +95,7 @@ struct Session::Thunks {
       nghttp2_session_callbacks_set_on_header_callback(table, &field);
       nghttp2_session_callbacks_set_on_frame_recv_callback(table, &frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, &content);
+      nghttp2_session_callbacks_set_unpack_extension_callback(table, &extension);
       nghttp2_session_callbacks_set_on_frame_send_callback(table, &frame_sent);
       nghttp2_session_callbacks_set_on_stream_close_callback(table, &closed);
       nghttp2_session_callbacks_set_send_data_callback(table, &send_content);
@@ -107,6 +112,9 @@ struct Session::Thunks {
       nghttp2_option_set_max_settings(options, settings_entries_max);
       nghttp2_option_set_peer_max_concurrent_streams(options, streams_before_settings);
       nghttp2_option_set_max_outbound_ack(options, acknowledgements_waiting_max);
+      // Without this on_begin_frame() would not hear of them.
+      for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; ++type)
+        nghttp2_option_set_user_recv_extension_type(options, static_cast<std::uint8_t>(type));
       return options;
     }();
     return made;
