@@ -243,7 +243,7 @@ bool is_host_name(std::string_view name) {
 std::expected<Upstream, Refusal> read_upstream_url(std::string_view url) {
   auto parts = split(url);
   if (!parts) return std::unexpected(parts.error());
-  const bool http = parts->row->protocol == Protocol::doh;
+  const bool http = parts->row->http;
   if (!http) {
     if (auto done = refuse_path(*parts); !done) return std::unexpected(done.error());
   }
@@ -300,7 +300,7 @@ std::string address_instead(const Upstream& upstream) {
 std::expected<ListenAddress, Refusal> read_listen_url(std::string_view url) {
   const auto parts = split(url);
   if (!parts) return std::unexpected(parts.error());
-  if (parts->row->protocol == Protocol::doh)
+  if (parts->row->http)
     return refuse("clients are not answered over HTTPS", "write `tls://` or `quic://`");
   if (auto done = refuse_path(*parts); !done) return std::unexpected(done.error());
   if (parts->has_fragment)

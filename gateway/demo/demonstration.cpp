@@ -157,7 +157,8 @@ std::string Demonstration::greeting(std::span<const conf::ListenAddress> listeni
         text += std::format("  kdig {} +tcp big.demo.test TXT\n", server);
         text += std::format("  sallyport query @tcp://{} big.demo.test TXT\n\n", at.to_text());
         break;
-      case conf::Protocol::doh: break;  // not listened on
+      case conf::Protocol::doh:
+      case conf::Protocol::doh3: break;  // not listened on
       case conf::Protocol::dot:
         text += moved(dot_port, at.port);
         text += std::format("  kdig {} +tls-ca={} +tls-hostname=127.0.0.1 www.demo.test\n", server,
