@@ -139,6 +139,8 @@ class Session {
   [[nodiscard]] std::size_t room_for_requests() const;
 
   void reset(Stream& stream, Code code);
+  /// Null when it is closed.
+  [[nodiscard]] Stream* find(std::int32_t id) const { return stream_of(id); }
   void ping();
   /// No new streams; those that are open go on (RFC 9113 §6.8).
   void go_away();
