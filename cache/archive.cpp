@@ -44,6 +44,16 @@ std::string what_failed(std::string_view what, const std::string& path) {
   return std::format("cannot {} {}: {}", what, path, std::strerror(errno));
 }
 
+void write_u64(base::Writer& out, std::uint64_t number) {
+  out.u32(static_cast<std::uint32_t>(number >> 32));
+  out.u32(static_cast<std::uint32_t>(number));
+}
+
+std::uint64_t read_u64(base::Reader& in) {
+  const std::uint64_t high = in.u32();
+  return high << 32 | in.u32();
+}
+
 /// A descriptor that is closed, whatever happens.
 class Descriptor {
  public:
@@ -107,8 +117,7 @@ void append_record(const KeptEntry& entry, base::Seconds32 now, std::vector<std:
 /// Puts records together to blocks, and blocks into a file.
 class BlockWriter {
  public:
-  BlockWriter(int descriptor, std::int64_t unix_seconds)
-      : descriptor_(descriptor), unix_seconds_(unix_seconds) {
+  BlockWriter(int descriptor, Moment moment) : descriptor_(descriptor), moment_(moment) {
     block_.reserve(block_size);
     block_.resize(block_header_size);
   }
@@ -123,7 +132,7 @@ class BlockWriter {
   /// `more`: another block follows, and begins at a multiple of block_size.
   bool finish(bool more) {
     if (block_.size() == block_header_size) return true;
-    seal(block_, number_++, unix_seconds_);
+    seal(block_, number_++, moment_.unix_seconds, moment_.ways);
     if (more) block_.resize(block_size);
     if (!write_all(descriptor_, block_)) return false;
     saved_.octets += block_.size();
@@ -135,7 +144,7 @@ class BlockWriter {
 
  private:
   int descriptor_;
-  std::int64_t unix_seconds_;
+  Moment moment_;
   std::vector<std::uint8_t> block_;
   std::uint32_t number_ = 0;
   Saved saved_;
@@ -147,7 +156,7 @@ std::expected<Saved, std::string> write_file(const AnswerCache& cache, const std
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!file.ok() || ::fchmod(file.number(), 0600) != 0)
     return std::unexpected(what_failed("create", path));
-  BlockWriter blocks{file.number(), moment.unix_seconds};
+  BlockWriter blocks{file.number(), moment};
   // Copied under the segment's mutex, written when it is free again.
   std::vector<std::uint8_t> copied;
   std::vector<std::size_t> ends;
@@ -247,14 +256,14 @@ bool check(Record& record, dns::KeptAnswer& answer) {
 
 }  // namespace
 
-void seal(std::span<std::uint8_t> block, std::uint32_t number, std::int64_t unix_seconds) {
+void seal(std::span<std::uint8_t> block, std::uint32_t number, std::int64_t unix_seconds,
+          std::uint64_t ways) {
   std::ranges::copy(magic, block.begin());
   base::Writer header{block.first(block_header_size), digested_offset};
-  header.u32(static_cast<std::uint32_t>(static_cast<std::uint64_t>(unix_seconds) >> 32));
-  header.u32(static_cast<std::uint32_t>(unix_seconds));
+  write_u64(header, static_cast<std::uint64_t>(unix_seconds));
   header.u32(number);
   header.u32(static_cast<std::uint32_t>(block.size() - block_header_size));
-  header.zeros(8);
+  write_u64(header, ways);
   std::ranges::copy(digest_of(block), block.begin() + digest_offset);
 }
 
@@ -281,14 +290,18 @@ void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
   if (block.size() < block_header_size || !std::ranges::equal(block.first(magic.size()), magic))
     return damaged();
   base::Reader header{block, digested_offset};
-  const std::uint64_t high = header.u32();
-  const auto saved_at = static_cast<std::int64_t>(high << 32 | header.u32());
+  const auto saved_at = static_cast<std::int64_t>(read_u64(header));
   const std::uint32_t its_number = header.u32();
   const std::uint32_t size = header.u32();
+  const std::uint64_t ways = read_u64(header);
   if (its_number != number || size > block.size() - block_header_size) return damaged();
   block = block.first(block_header_size + size);
   if (!std::ranges::equal(digest_of(block), block.subspan(digest_offset, SHA256_DIGEST_LENGTH))) {
     return damaged();
+  }
+  if (ways != moment.ways) {
+    loaded.other_ways = true;
+    return;
   }
   loaded.clock_went_back = loaded.clock_went_back || moment.unix_seconds < saved_at;
 
@@ -333,6 +346,7 @@ Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limi
     }
     if (*size == 0) return loaded;
     load_block(cache, std::span{block}.first(*size), number, limits, moment, loaded);
+    if (loaded.other_ways) return loaded;
   }
   return loaded;
 }

@@ -11,7 +11,7 @@
 // | 40 | 8      | when the cache was saved, seconds of Unix time              |
 // | 48 | 4      | the block's number, from 0                                  |
 // | 52 | 4      | octets of records                                           |
-// | 56 | 8      | zero                                                        |
+// | 56 | 8      | the ways by which the answers came                          |
 // | 64 |        | records                                                     |
 //
 // | at | octets | of a record                                                 |
@@ -50,6 +50,9 @@ inline constexpr std::size_t block_header_size = 64;
 struct Moment {
   std::int64_t unix_seconds = 0;
   base::Seconds32 now = 0;
+  /// Stands for all that decides where answers come from. What came by other ways is not loaded:
+  /// under the same names others may be asked by now.
+  std::uint64_t ways = 0;
 };
 
 struct Saved {
@@ -71,6 +74,7 @@ struct Loaded {
   std::uint64_t damaged_blocks = 0;  ///< dropped, with all that was in them
   std::uint64_t damaged_entries = 0;
   bool clock_went_back = false;  ///< all that was fresh is now stale
+  bool other_ways = false;       ///< set aside: its answers came by other ways than today's
   std::string error;             ///< the file could not be read, or not to its end
 };
 
@@ -83,6 +87,7 @@ void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
                 const conf::Cache& limits, Moment moment, Loaded& loaded);
 
 /// Fills in the header of a block whose records are in place.
-void seal(std::span<std::uint8_t> block, std::uint32_t number, std::int64_t unix_seconds);
+void seal(std::span<std::uint8_t> block, std::uint32_t number, std::int64_t unix_seconds,
+          std::uint64_t ways);
 
 }  // namespace cache::archive

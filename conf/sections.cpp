@@ -219,7 +219,9 @@ Table<Cache> cache() {
                   "Answers that are asked for again and again are refreshed in the last tenth of "
                   "their time, so that nobody waits for them; so many at a time. 0 is never."),
               row("save", &Cache::save, flag(), at_reload,
-                  "Keep the cache in the state directory, so that it is warm after a restart. The "
+                  "Keep the cache in the state directory, so that it is warm after a restart, "
+                  "unless its answers came by other routes or upstreams than the file has by then. "
+                  "The "
                   "file holds the names that were asked for, though not by whom; only Sallyport's "
                   "user can read it. Switched off, it is removed."),
               row("save_interval", &Cache::save_interval,

@@ -10,10 +10,10 @@
 namespace gateway {
 namespace {
 
-cache::archive::Moment moment() {
+cache::archive::Moment moment(std::uint64_t ways) {
   using std::chrono::system_clock;
   const auto wall = std::chrono::floor<std::chrono::seconds>(system_clock::now());
-  return {wall.time_since_epoch().count(), base::seconds_of(base::Clock::now())};
+  return {wall.time_since_epoch().count(), base::seconds_of(base::Clock::now()), ways};
 }
 
 }  // namespace
@@ -28,6 +28,7 @@ CacheKeeper::CacheKeeper(cache::AnswerCache& cache, const Snapshots& snapshots, 
 CacheKeeper::~CacheKeeper() { stop(std::chrono::milliseconds{0}); }
 
 void CacheKeeper::start() {
+  ways_ = policy::fingerprint_of_ways(snapshots_.share()->config);
   loading_ = true;
   thread_ = std::thread{[this] { run(); }};
 }
@@ -45,9 +46,13 @@ void CacheKeeper::stop(std::chrono::milliseconds most) {
 }
 
 void CacheKeeper::reconsider() {
+  const std::uint64_t ways = policy::fingerprint_of_ways(snapshots_.share()->config);
   {
-    const std::scoped_lock seen{mutex_};
-  }  // so that no change falls between a look and a wait
+    // Under the mutex, so that no change falls between a look and a wait.
+    const std::scoped_lock lock{mutex_};
+    save_wanted_ = save_wanted_ || ways != ways_;  // the next run would not take what is on disk
+    ways_ = ways;
+  }
   changed_.notify_all();
 }
 
@@ -59,8 +64,10 @@ void CacheKeeper::stop_loading() {
 }
 
 void CacheKeeper::save_now() {
+  const std::uint64_t ways = policy::fingerprint_of_ways(snapshots_.share()->config);
   {
     const std::scoped_lock lock{mutex_};
+    ways_ = ways;
     save_wanted_ = true;
   }
   changed_.notify_all();
@@ -68,9 +75,12 @@ void CacheKeeper::save_now() {
 
 void CacheKeeper::run() {
   const conf::Cache limits = snapshots_.share()->config.cache;
-  limits.save ? attempt([&] { load(limits); }) : remove();
-  base::TimePoint last = base::Clock::now();
   std::unique_lock lock{mutex_};
+  std::uint64_t ways = ways_;
+  lock.unlock();
+  limits.save ? attempt([&] { load(limits, ways); }) : remove();
+  base::TimePoint last = base::Clock::now();
+  lock.lock();
   loading_ = false;
   complete_ = complete_ || !give_up_loading_;
   changed_.notify_all();
@@ -80,8 +90,9 @@ void CacheKeeper::run() {
     const bool due = stopping_ || save_wanted_ || base::Clock::now() >= next;
     if (due && now.save && complete_) {
       save_wanted_ = false;
+      ways = ways_;
       lock.unlock();
-      attempt([this] { save(); });
+      attempt([this, ways] { save(ways); });
       last = base::Clock::now();
       lock.lock();
     } else if (saved_before && !now.save) {
@@ -108,10 +119,15 @@ void CacheKeeper::attempt(Work&& work) {
   }
 }
 
-void CacheKeeper::load(const conf::Cache& limits) {
+void CacheKeeper::load(const conf::Cache& limits, std::uint64_t ways) {
   const cache::archive::Loaded loaded = cache::archive::load(
-      cache_, path_, limits, moment(), [this] { return !give_up_loading_.load(); });
+      cache_, path_, limits, moment(ways), [this] { return !give_up_loading_.load(); });
   if (!loaded.found && loaded.error.empty()) return;
+  if (loaded.other_ways) {
+    log_.warning("saved cache not used: routes or upstreams are others than those it came from",
+                 {{"file", path_}});
+    return;
+  }
   facts_.loaded = loaded.entries;
   facts_.too_old = loaded.too_old;
   facts_.refused = loaded.refused;
@@ -129,12 +145,12 @@ void CacheKeeper::load(const conf::Cache& limits) {
               {"error", loaded.error}});
 }
 
-void CacheKeeper::save() {
+void CacheKeeper::save(std::uint64_t ways) {
   const auto go_on = [this] {
     const std::scoped_lock lock{mutex_};
     return !give_up_ || base::Clock::now() < *give_up_;
   };
-  const cache::archive::Moment now = moment();
+  const cache::archive::Moment now = moment(ways);
   const auto saved = cache::archive::save(cache_, path_, now, go_on);
   if (!saved) {
     ++facts_.failed_saves;

@@ -43,7 +43,8 @@ class CacheKeeper {
   void start();
   /// Saves a last time and ends, within `most`. Once.
   void stop(std::chrono::milliseconds most);
-  /// Another configuration holds from now on.
+  /// Another configuration holds from now on, and what it leads elsewhere is forgotten: what is in
+  /// the cache came by its ways.
   void reconsider();
   /// What is on disk must not come back: loading ends, and the cache is saved as soon as `flush`
   /// has been done to it.
@@ -61,8 +62,8 @@ class CacheKeeper {
   void run();
   template <class Work>
   void attempt(Work&& work);
-  void load(const conf::Cache& limits);
-  void save();
+  void load(const conf::Cache& limits, std::uint64_t ways);
+  void save(std::uint64_t ways);
   void remove();
   void stop_loading();
   void save_now();
@@ -76,10 +77,11 @@ class CacheKeeper {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool loading_ = false;  // the five below under the mutex
+  bool loading_ = false;  // the six below under the mutex
   bool stopping_ = false;
   bool save_wanted_ = false;
-  bool complete_ = false;  // what was on disk is in the cache: it may be replaced
+  std::uint64_t ways_ = 0;  // of what is in the cache
+  bool complete_ = false;   // what was on disk is in the cache: it may be replaced
   std::optional<base::TimePoint> give_up_;
   std::atomic<bool> give_up_loading_{false};
   std::thread thread_;

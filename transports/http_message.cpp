@@ -46,6 +46,21 @@ std::string_view http_reason(std::uint16_t status) {
   }
 }
 
+FieldTally::Verdict FieldTally::add(std::string_view name, std::string_view value) {
+  // Whoever sends so much more than is of any use means harm.
+  constexpr std::size_t size_hostile = 8 * HttpLimits::fields_size_max;
+  constexpr std::size_t count_hostile = 10 * HttpLimits::fields_max;
+  const auto fit = [this] {
+    return count_ <= HttpLimits::fields_max && size_ <= HttpLimits::fields_size_max;
+  };
+  const bool had_fitted = fit();
+  ++count_;
+  size_ += static_cast<std::uint32_t>(name.size() + value.size() + HttpLimits::field_overhead);
+  if (count_ > count_hostile || size_ > size_hostile) return Verdict::hostile;
+  if (fit()) return Verdict::fits;
+  return had_fitted ? Verdict::too_many : Verdict::left_out;
+}
+
 HttpFields::HttpFields(const HttpResponse& response) {
   if (!response.content_type.empty()) add("content-type", response.content_type, true);
   if (response.nosniff) add("x-content-type-options", "nosniff", true);

@@ -25,6 +25,28 @@ struct HttpLimits {
   /// RFC 9110 §4.1 wants 8,000 at least. Beyond it: 414.
   static constexpr std::size_t target_size_max = 8 * 1024;
   static constexpr std::size_t field_overhead = 32;
+  /// Clients that ask for a hundred names and change their mind about all of them are not unheard
+  /// of; thousands a second are (CVE-2023-44487, CVE-2025-8671).
+  static constexpr std::uint32_t resets_at_once = 500;
+  static constexpr std::uint32_t resets_each_second = 50;
+};
+
+/// Counts the fields of one message as they come: each costs a peer one octet, and us its whole
+/// size.
+class FieldTally {
+ public:
+  enum class Verdict : std::uint8_t {
+    fits,
+    too_many,  ///< with this one
+    left_out,  ///< they were too many before it
+    hostile,   ///< beyond all bounds (CVE-2026-49975)
+  };
+  Verdict add(std::string_view name, std::string_view value);
+  void begin() { *this = {}; }
+
+ private:
+  std::uint32_t count_ = 0;
+  std::uint32_t size_ = 0;
 };
 
 struct HttpResponse {

@@ -100,7 +100,7 @@ void add_query(CLI::App& app, Verbs& verbs) {
                             options.json, "one JSON object for each answer");
   verb.add_option("WORDS", options.words,
                   "@URL of each server to ask (udp://, tcp://, tls://ADDRESS#NAME,\n"
-                  "https://ADDRESS/PATH#NAME; "
+                  "quic://ADDRESS#NAME, https://ADDRESS/PATH#NAME; "
                   "default: the gateway here), the name, the type (default: A)")
       ->type_name("[@URL...] NAME [TYPE]")
       ->required();
@@ -151,6 +151,7 @@ void add_query(CLI::App& app, Verbs& verbs) {
            "  sallyport query @udp://192.0.2.1 @tcp://192.0.2.1 example.org TXT   compare two "
            "transports\n"
            "  sallyport query @tls://127.0.0.1:8853 --ca ca.pem www.demo.test --repeat 3\n"
+           "  sallyport query @quic://94.140.14.140#unfiltered.adguard-dns.com example.org\n"
            "  sallyport query @https://dns.quad9.net/dns-query --at 9.9.9.9 example.org\n"
            "  sallyport query example.org --json | jq .timings\n"
            "\n"

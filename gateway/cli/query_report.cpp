@@ -34,7 +34,8 @@ std::string date_of(std::time_t when) {
 std::string timings(const transports::Reported& report) {
   const conf::ProtocolRow& row = conf::row_of(report.protocol);
   std::string text = ";; time: ";
-  if (row.stream) text += std::format("connect {:.2f} ms, ", milliseconds(report.connect));
+  if (row.socket == conf::Socket::tcp)
+    text += std::format("connect {:.2f} ms, ", milliseconds(report.connect));
   if (row.encrypted) text += std::format("handshake {:.2f} ms, ", milliseconds(report.handshake));
   return text + std::format("answer {:.2f} ms\n", milliseconds(report.answer));
 }
@@ -44,10 +45,18 @@ std::string_view http_version(const transports::Reported& report) {
   return report.tls && report.tls->alpn == "h2" ? "2" : "1.1";
 }
 
+/// RFC 9000 §15.
+std::string quic_version(const transports::quic::Facts& facts) {
+  return facts.version == 1 ? "version 1" : std::format("version {:#010x}", facts.version);
+}
+
 std::string particulars(const transports::Reported& report) {
   std::string text;
   if (report.http_status != 0)
     text += std::format(";; HTTP/{}, status {}\n", http_version(report), report.http_status);
+  if (report.quic)
+    text += std::format(";; QUIC: {}, {}\n", quic_version(*report.quic),
+                        report.quic->retried ? "address proved first (Retry)" : "no Retry");
   if (report.was_truncated) text += ";; truncated over UDP, asked again over TCP\n";
   if (report.tries > 1) text += std::format(";; sent {} times\n", report.tries);
   if (report.ignored != 0)
@@ -119,6 +128,9 @@ std::string report_to_json(const std::string& server, const transports::Reported
   if (report.http_status != 0)
     object.emplace("http",
                    json::object{{"version", http_version(report)}, {"status", report.http_status}});
+  if (report.quic)
+    object.emplace(
+        "quic", json::object{{"version", report.quic->version}, {"retried", report.quic->retried}});
   if (report.tls) object.emplace("tls", tls_to_json(*report.tls));
   object.emplace("message", message_to_json(report.reply));
   return json::serialize(object) + '\n';

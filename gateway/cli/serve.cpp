@@ -68,6 +68,7 @@ void serve(const Service& service) {
                               {"listeners", app.listening().size()},
                               {"descriptors", descriptors}});
   if (service.when_ready) service.when_ready(app);
+  release_start_pages();
 
   serve_until_told_otherwise(app, ServiceManager(), log);
   release_signals();  // a second Ctrl-C ends it without waiting for the drain

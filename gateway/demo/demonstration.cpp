@@ -166,8 +166,10 @@ std::string Demonstration::greeting(std::span<const conf::ListenAddress> listeni
                             authority_file);
         break;
       case conf::Protocol::doq:
-        text += std::format("  kdig {} +quic +tls-ca={} +tls-hostname=127.0.0.1 www.demo.test\n\n",
+        text += std::format("  kdig {} +quic +tls-ca={} +tls-hostname=127.0.0.1 www.demo.test\n",
                             server, authority_file);
+        text += std::format("  sallyport query @quic://{} --ca {} www.demo.test\n\n", at.to_text(),
+                            authority_file);
         break;
       case conf::Protocol::doh:
         text += moved(doh_port, at.port);

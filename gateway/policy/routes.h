@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,5 +42,10 @@ class Routes {
 /// Names whose route leads to another set than before, or to other upstreams: what is kept of them
 /// is the old ones' answers. The usual set's upstreams may change; its answers stay.
 std::vector<dns::Name> led_elsewhere(const conf::Config& before, const conf::Config& after);
+
+/// The same number in every process and every order of the file for the same routes to the same
+/// addresses. What a former process kept may be weeks old, and its operator had time for anything:
+/// the usual set's addresses count as well.
+std::uint64_t fingerprint_of_ways(const conf::Config& config);
 
 }  // namespace gateway::policy

@@ -32,7 +32,11 @@ const std::shared_ptr<UpstreamSet>& Sets::set_of(dns::NameView name) const {
 }
 
 bool Sets::leads_like(const Sets& other, dns::NameView name) const {
-  return this == &other || routes_.find(name).set == other.routes_.find(name).set;
+  if (this == &other) return true;
+  const UpstreamSet& ours = *set_of(name);
+  const UpstreamSet& theirs = *other.set_of(name);
+  if (ours.terms().name != theirs.terms().name) return false;
+  return ours.terms().name == conf::default_set || ours.has_upstreams_of(theirs);
 }
 
 transports::Awaitable<void> Sets::close(base::TimePoint drain_until) {

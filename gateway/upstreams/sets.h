@@ -29,7 +29,8 @@ class Sets {
                                                                base::TimePoint deadline,
                                                                Trace* trace = nullptr);
   [[nodiscard]] const std::shared_ptr<UpstreamSet>& set_of(dns::NameView name) const;
-  /// Whether both would ask the same set, by its name, for this name.
+  /// Whether both would ask the same for this name: the same set, and, but for the usual one, the
+  /// same upstreams.
   [[nodiscard]] bool leads_like(const Sets& other, dns::NameView name) const;
 
   transports::Awaitable<void> close(base::TimePoint drain_until);

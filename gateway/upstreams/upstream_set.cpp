@@ -147,6 +147,11 @@ bool UpstreamSet::drain(std::string_view upstream, bool drained) {
   return true;
 }
 
+bool UpstreamSet::has_upstreams_of(const UpstreamSet& other) const {
+  const auto name_of = [](const auto& each) { return each->member.name(); };
+  return std::ranges::is_permutation(watched_, other.watched_, {}, name_of, name_of);
+}
+
 std::vector<UpstreamSet::State> UpstreamSet::states() const {
   std::vector<State> states;
   for (const auto& watched : watched_) {

@@ -72,6 +72,8 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
 
   [[nodiscard]] const conf::Set& terms() const { return terms_; }
   [[nodiscard]] std::vector<State> states() const;
+  /// By their names, in any order.
+  [[nodiscard]] bool has_upstreams_of(const UpstreamSet& other) const;
   /// False when there is no such upstream.
   bool drain(std::string_view upstream, bool drained);
 

@@ -44,13 +44,13 @@ class Archive : public CacheTest {
       store_address(host(number), 3600, address_of(number));
   }
   archive::Saved save() {
-    auto saved = archive::save(cache, path, {wall, now}, always);
+    auto saved = archive::save(cache, path, {wall, now, ways}, always);
     EXPECT_TRUE(saved) << saved.error();
     return saved.value_or(archive::Saved{});
   }
   Loaded load(std::int64_t passed) {
     later = later_start;
-    return archive::load(next, path, limits, {wall + passed, later}, always);
+    return archive::load(next, path, limits, {wall + passed, later, ways}, always);
   }
   Found find_next(const dns::Question& question, std::uint8_t variant = 0) {
     const base::EpochBatch batch(reader);
@@ -79,6 +79,7 @@ class Archive : public CacheTest {
                                                 static_cast<std::streamsize>(content.size()));
   }
 
+  std::uint64_t ways = 0;
   gateway::TemporaryDirectory folder;
   const std::string path = folder.file("cache.saved");
   static constexpr base::Seconds32 later_start = start / 2;
@@ -144,6 +145,19 @@ TEST_F(Archive, TodaysLimitsHold) {
   EXPECT_EQ(find_next("www.example.").ttl_left, 5U);
   next.flush();
   EXPECT_EQ(load(10).too_old, 1U);
+}
+
+TEST_F(Archive, WhatCameByOtherWaysIsSetAside) {
+  fill(3000);
+  ways = 7;
+  save();
+  ways = 8;
+  const Loaded loaded = load(1);
+  EXPECT_TRUE(loaded.other_ways);
+  EXPECT_EQ(loaded.entries + loaded.damaged_blocks, 0U);
+  EXPECT_EQ(find_next(host(0)).state, State::absent);
+  ways = 7;
+  EXPECT_EQ(load(1).entries, 3000U);
 }
 
 TEST_F(Archive, NothingReplacesWhatIsNewer) {

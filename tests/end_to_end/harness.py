@@ -5,8 +5,10 @@ that ends with another status than it should or that a sanitizer complained abou
 """
 
 import contextlib
+import functools
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -50,29 +52,45 @@ def until(condition, what, seconds=None):
         pause = min(pause * 1.5, 0.05)
 
 
+@functools.cache
+def servers_ports():
+    """Unprivileged ports that clients' sockets do not get, or all where there are too few of those."""
+    first, last = map(
+        int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    )
+    unprivileged = range(10000, 65536)
+    apart = [port for port in unprivileged if not first <= port <= last]
+    return apart if len(apart) > 2000 else unprivileged
+
+
 class Ports:
-    """Ports that the kernel chose. A TCP socket that never listens keeps each from being chosen
-    twice, by whatever test runs beside this one; the server binds beside it with SO_REUSEADDR."""
+    """Ports that nobody else has. They lie outside ip_local_port_range: clients' sockets, of which a
+    gateway opens many, get theirs from within it and so never take one between the choice and the
+    server's bind(). An abstract socket of the port's name keeps each from being chosen twice, by
+    whatever test runs beside this one."""
 
     def __init__(self):
         self._held = []
 
     def take(self, host="127.0.0.1"):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        for _ in range(100):
-            holder = socket.socket(family, socket.SOCK_STREAM)
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            holder.bind((host, 0))
-            port = holder.getsockname()[1]
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                try:
-                    probe.bind((host, port))
-                except OSError:
-                    holder.close()
-                    continue
+        for port in random.sample(servers_ports(), 1000):
+            holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                holder.bind(f"\0port {port} of a test")
+                self._probe(host, port)
+            except OSError:
+                holder.close()
+                continue
             self._held.append(holder)
             return port
         raise AssertionError("no free port")
+
+    @staticmethod
+    def _probe(host, port):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(family, kind) as probe:
+                probe.bind((host, port))
 
     def __enter__(self):
         return self

@@ -1,11 +1,12 @@
 """Upstreams over QUIC: our own listener behind another gateway, and Knot DNS. RFC 9250."""
 
+import json
 import struct
 import unittest
 
 from certificates import NAME, Authority
 from fake_upstream import SILENCE, FakeUpstream
-from gateway import Sallyport
+from gateway import Sallyport, run
 from harness import EndToEndTest, until
 from messages import A, NOERROR, SERVFAIL, query, read
 from peers import Knot
@@ -102,6 +103,12 @@ class BehindKnot(EndToEndTest):
         for n in range(3):
             reply = read(gateway.ask("udp", "www.zone.example", number=n))
             self.assertEqual(reply.rcode, NOERROR, reply)
+        server = f"@quic://127.0.0.1:{knot.quic_port}#{NAME}"
+        asked = json.loads(
+            run("query", server, "--ca", authority.file, "ns.zone.example", "--json").stdout
+        )
+        self.assertEqual(asked["message"]["answer"][0]["data"], "192.0.2.53", asked)
+        self.assertEqual((asked["tls"]["alpn"], asked["quic"]["version"]), ("doq", 1))
         reply = read(gateway.ask("tls", "ns.zone.example"))
         self.assertEqual(reply.rcode, NOERROR, reply)
 

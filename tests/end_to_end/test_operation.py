@@ -213,10 +213,11 @@ class Mistakes(OperationTest):
             )
 
     def test_our_own_query_over_every_transport(self):
-        gateway = self.start()
-        for scheme in ("udp", "tcp", "tls"):
+        schemes = ("udp", "tcp", "tls", "quic")
+        gateway = self.start(listen=schemes)
+        for scheme in schemes:
             host, port = gateway.address(scheme)
-            trust = ["--ca", gateway.authority] if scheme == "tls" else []
+            trust = ["--ca", gateway.authority] if scheme in ("tls", "quic") else []
             told = run("query", f"@{scheme}://{host}:{port}", "www.zone.example", "--json", *trust)
             self.assertEqual(told.returncode, OK, told.stderr)
             self.assertIn("192.0.2.1", told.stdout)
@@ -227,11 +228,13 @@ class Mistakes(OperationTest):
                 ).stdout.strip(),
                 "192.0.2.1",
             )
-        host, port = gateway.address("tls")
-        stranger = run("query", f"@tls://{host}:{port}", "www.zone.example")
-        self.assertEqual(
-            stranger.returncode, UNREACHABLE, "an authority that nobody named was believed"
-        )
+        for scheme in ("tls", "quic"):
+            host, port = gateway.address(scheme)
+            stranger = run("query", f"@{scheme}://{host}:{port}", "www.zone.example")
+            self.assertEqual(
+                stranger.returncode, UNREACHABLE, "an authority that nobody named was believed"
+            )
+            self.assertIn("certificate", stranger.stderr)
 
     def test_a_second_instance_with_the_same_state_directory_is_refused(self):
         gateway = self.start()

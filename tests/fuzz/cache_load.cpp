@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   load(cache, {data, size});
   std::vector<std::uint8_t> block(data, data + size);
   if (block.size() < cache::archive::block_header_size) return 0;
-  cache::archive::seal(block, 0, moment.unix_seconds - 60);
+  cache::archive::seal(block, 0, moment.unix_seconds - 60, moment.ways);
   load(cache, block);
   return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "gateway/policy/special_names.h"
@@ -90,6 +91,31 @@ TEST(Routes, AReloadForgetsWhatItLeadsElsewhereAndNothingElse) {
   EXPECT_EQ(
       led_elsewhere(before, after),
       (std::vector{name("10.in-addr.arpa."), name("www.lab.corp.example."), name("new.example.")}));
+}
+
+TEST(Routes, AFingerprintIsOfWhereNamesLeadAndNothingElse) {
+  const conf::Config before = config();
+  const std::uint64_t print = fingerprint_of_ways(before);
+  const auto changed = [&](auto&& change) {
+    conf::Config after = before;
+    change(after);
+    return fingerprint_of_ways(after) != print;
+  };
+  EXPECT_FALSE(changed([](conf::Config& after) { after.server.name = "other.example"; }));
+  EXPECT_FALSE(changed([](conf::Config& after) {
+    std::ranges::reverse(after.upstreams);
+    std::ranges::reverse(after.routes);
+    after.upstreams[0].weight = 7;
+    after.routes[1].line.number = 99;
+  }));
+  EXPECT_FALSE(changed([](conf::Config& after) {
+    after.routes[0].names = {name("CORP.example."), name("10.in-addr.arpa.")};
+  }));
+  EXPECT_TRUE(changed([](conf::Config& after) { after.routes.pop_back(); }));
+  EXPECT_TRUE(changed([](conf::Config& after) { after.routes[0].set = "lab"; }));
+  EXPECT_TRUE(changed([](conf::Config& after) { after.routes[0].names = {name("corp.test.")}; }));
+  EXPECT_TRUE(changed([](conf::Config& after) { after.upstreams[2].url = "udp://192.0.2.9"; }));
+  EXPECT_TRUE(changed([](conf::Config& after) { after.upstreams[0].url = "udp://192.0.2.9"; }));
 }
 
 }  // namespace

@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "tests/support/allocation_count.h"
+#include "tests/support/http2_frames.h"
 
 namespace transports::http2 {
 namespace {
+
+using namespace test_support::http2_frames;
 
 struct Exchange final : Stream {
   std::string fields;
@@ -218,24 +221,6 @@ TEST_F(Http2, WarmItAsksTheHeapForNothing) {
 
 // ---- raw frames
 
-std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream,
-                  std::string_view payload) {
-  std::string out(9, '\0');
-  out[0] = static_cast<char>(payload.size() >> 16);
-  out[1] = static_cast<char>(payload.size() >> 8);
-  out[2] = static_cast<char>(payload.size());
-  out[3] = static_cast<char>(type);
-  out[4] = static_cast<char>(flags);
-  for (int i = 0; i < 4; ++i) out[5 + i] = static_cast<char>(stream >> (24 - (8 * i)));
-  return out.append(payload);
-}
-
-constexpr std::uint8_t data = 0, headers = 1, priority = 2, rst_stream = 3, settings = 4, ping = 6,
-                       window_update = 8, continuation = 9;
-constexpr std::uint8_t end_stream = 1, end_headers = 4;
-// GET https://localhost/ by the static table, and an authority.
-const std::string get_fields = std::string("\x82\x84\x87\x41\x09localhost", 14);
-
 class Attack : public testing::Test {
  protected:
   Attack() {
@@ -287,6 +272,8 @@ TEST_F(Attack, FloodsOfUselessFramesEnd) {
       {"SETTINGS", frame(settings, 0, 0, "")},
       {"PRIORITY", frame(priority, 0, 1, std::string("\0\0\0\0\1", 5))},
       {"WINDOW_UPDATE", frame(window_update, 0, 0, std::string("\0\0\0\1", 4))},
+      {"an unknown type", frame(0xbe, 0xff, 0, "12345678")},
+      {"PRIORITY_UPDATE", frame(0x10, 0, 0, std::string("\0\0\0\1u=0", 7))},
   };
   for (const auto& [name, octets] : frames) {
     Peer each(Role::server);

@@ -1,14 +1,14 @@
-// The memory of nghttp2: blocks are recycled by their size, so that a warm worker asks the heap for
-// nothing; the 16 KiB buffer that each session has for frames lies on pages of its own, of which
-// only the first is ever touched where frames are small. Owned by a worker; one thread. Outlives
-// the sessions that are made with it.
+// The memory of nghttp2: recycled as every library's; the 16 KiB buffer that each session has for
+// frames lies on pages of its own, of which only the first is ever touched where frames are small.
+// Owned by a worker; one thread. Outlives the sessions that are made with it.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
 
-#include <array>
 #include <cstddef>
 #include <vector>
+
+#include "transports/library_memory.h"
 
 namespace transports::http2 {
 
@@ -20,25 +20,19 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
 
   nghttp2_mem* functions() { return &functions_; }
-  /// Blocks that were asked of the heap, and octets kept for the next who asks: for tests.
-  [[nodiscard]] std::size_t heap_blocks() const { return heap_blocks_; }
-  [[nodiscard]] std::size_t kept() const { return kept_; }
+  /// As LibraryMemory's.
+  [[nodiscard]] std::size_t heap_blocks() const { return blocks_.heap_blocks(); }
+  [[nodiscard]] std::size_t kept() const { return blocks_.kept(); }
 
- private:
-  struct Thunks;
-  struct alignas(16) Head {
-    std::size_t size;  // what the block has room for
-    Head* next;        // while it is kept
-  };
-
+  // ---- for nghttp2
   void* allocate(std::size_t size);
   void release(void* block);
   void* resize(void* block, std::size_t size);
-  Head* take_pages();
 
-  static constexpr std::size_t step = 64;
-  static constexpr std::size_t recycled_max = 4096;
-  static constexpr std::size_t kept_max = std::size_t{2} * 1024 * 1024;
+ private:
+  using Head = LibraryMemory::Head;
+  void* take_pages();
+
   // A page of header and frames, and room for the largest frame.
   static constexpr std::size_t page = 4096;
   static constexpr std::size_t pages_size = 5 * page;
@@ -47,11 +41,9 @@ class Memory {
   static constexpr std::size_t slots_of_slab = 64;
 
   nghttp2_mem functions_;
-  std::array<Head*, (recycled_max / step) + 1> free_{};
+  LibraryMemory blocks_;
   std::vector<void*> slabs_;
   std::vector<void*> free_pages_;
-  std::size_t heap_blocks_ = 0;
-  std::size_t kept_ = 0;
 };
 
 }  // namespace transports::http2

@@ -9,19 +9,12 @@ namespace transports::http2 {
 
 namespace {
 
-// Clients that ask for a hundred names and change their mind about all of them are not unheard of;
-// thousands a second are (CVE-2023-44487, CVE-2025-8671).
-constexpr std::uint32_t resets_at_once = 500;
-constexpr std::uint32_t resets_each_second = 50;
 // PING, SETTINGS, empty DATA, PRIORITY, WINDOW_UPDATE, CONTINUATION and unknown frames
 // (CVE-2019-9512 to 9518). A request makes up for what comes with it: WINDOW_UPDATE for each
 // answer, PING to measure.
 constexpr std::uint32_t frames_at_once = 1000;
 constexpr std::uint32_t frames_each_second = 100;
 constexpr std::uint32_t frames_of_request = 4;
-// Whoever sends so much more header fields than are of any use means harm.
-constexpr std::size_t fields_size_hostile = 8 * HttpLimits::fields_size_max;
-constexpr std::size_t fields_hostile = 10 * HttpLimits::fields_max;
 constexpr std::size_t settings_entries_max = 32;
 constexpr std::size_t acknowledgements_waiting_max = 100;
 /// Requests that leave before the server has said how many it takes at once (RFC 9113 §5.1.2 lets
@@ -69,6 +62,10 @@ struct Session::Thunks {
       self(data).owner_.on_content(*stream, {octets, size});
     return 0;
   }
+  /// A frame of a type that we do not know: it was counted, and is ignored (RFC 9113 §4.1).
+  static int extension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+    return NGHTTP2_ERR_CANCEL;
+  }
   static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* data) {
     self(data).on_frame_sent(*frame);
     return 0;
@@ -98,6 +95,7 @@ struct Session::Thunks {
       nghttp2_session_callbacks_set_on_header_callback(table, &field);
       nghttp2_session_callbacks_set_on_frame_recv_callback(table, &frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, &content);
+      nghttp2_session_callbacks_set_unpack_extension_callback(table, &extension);
       nghttp2_session_callbacks_set_on_frame_send_callback(table, &frame_sent);
       nghttp2_session_callbacks_set_on_stream_close_callback(table, &closed);
       nghttp2_session_callbacks_set_send_data_callback(table, &send_content);
@@ -114,6 +112,9 @@ struct Session::Thunks {
       nghttp2_option_set_max_settings(options, settings_entries_max);
       nghttp2_option_set_peer_max_concurrent_streams(options, streams_before_settings);
       nghttp2_option_set_max_outbound_ack(options, acknowledgements_waiting_max);
+      // Without this on_begin_frame() would not hear of them.
+      for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; ++type)
+        nghttp2_option_set_user_recv_extension_type(options, static_cast<std::uint8_t>(type));
       return options;
     }();
     return made;
@@ -122,7 +123,7 @@ struct Session::Thunks {
 
 Session::Session(Role role, Owner& owner, Memory& memory, const Settings& settings)
     : owner_(owner),
-      resets_(resets_at_once, resets_each_second),
+      resets_(HttpLimits::resets_at_once, HttpLimits::resets_each_second),
       frames_(frames_at_once, frames_each_second),
       role_(role) {
   nghttp2_session* made = nullptr;
@@ -268,8 +269,7 @@ int Session::on_begin_frame(const nghttp2_frame_hd& head) {
 
 int Session::on_begin_fields(const nghttp2_frame& frame) {
   if (Stream* const stream = stream_of(frame.hd.stream_id)) {
-    stream->fields_ = 0;
-    stream->fields_size_ = 0;
+    stream->fields_.begin();
     return 0;
   }
   if (role_ == Role::client || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
@@ -280,31 +280,19 @@ int Session::on_begin_fields(const nghttp2_frame& frame) {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
   opened->id_ = frame.hd.stream_id;
-  opened->fields_ = 0;
-  opened->fields_size_ = 0;
+  opened->fields_.begin();
   nghttp2_session_set_stream_user_data(session_.get(), frame.hd.stream_id, opened);
   return 0;
 }
 
-/// A field costs a peer one octet and us its whole size: both are counted, and nothing is kept
-/// here.
 int Session::on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value) {
   Stream* const stream = stream_of(frame.hd.stream_id);
   if (stream == nullptr) return 0;
-  const bool were_too_many = stream->fields_ > HttpLimits::fields_max ||
-                             stream->fields_size_ > HttpLimits::fields_size_max;
-  ++stream->fields_;
-  stream->fields_size_ +=
-      static_cast<std::uint32_t>(name.size() + value.size() + HttpLimits::field_overhead);
-  if (stream->fields_ > fields_hostile || stream->fields_size_ > fields_size_hostile) {
-    end_over(Abuse::fields);
-    return 0;
-  }
-  if (were_too_many) return 0;
-  if (stream->fields_ > HttpLimits::fields_max ||
-      stream->fields_size_ > HttpLimits::fields_size_max) {
-    owner_.on_too_many_fields(*stream);
-    return 0;
+  switch (stream->fields_.add(name, value)) {
+    case FieldTally::Verdict::fits: break;
+    case FieldTally::Verdict::too_many: owner_.on_too_many_fields(*stream); return 0;
+    case FieldTally::Verdict::left_out: return 0;
+    case FieldTally::Verdict::hostile: end_over(Abuse::fields); return 0;
   }
   const bool trailers = role_ == Role::server && frame.headers.cat == NGHTTP2_HCAT_HEADERS;
   if (!trailers) owner_.on_field(*stream, name, value);

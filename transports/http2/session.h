@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "transports/http2/allowance.h"
+#include "transports/allowance.h"
 #include "transports/http2/memory.h"
 #include "transports/http_message.h"
 
@@ -64,8 +64,7 @@ class Stream {
   friend class Session;
   base::Bytes unsent_;
   std::int32_t id_ = 0;
-  std::uint32_t fields_ = 0;
-  std::uint32_t fields_size_ = 0;
+  FieldTally fields_;
 };
 
 class Session {

@@ -41,9 +41,9 @@ struct Callbacks {
     of(user).on_stream_closed(static_cast<Stream*>(of_stream), id);
     return 0;
   }
-  static int stream_reset(ngtcp2_conn*, StreamId, std::uint64_t, std::uint64_t, void* user,
+  static int stream_reset(ngtcp2_conn*, StreamId, std::uint64_t, std::uint64_t code, void* user,
                           void* of_stream) {
-    if (of_stream != nullptr) of(user).codec().reset_by_peer(stream(of_stream));
+    if (of_stream != nullptr) of(user).codec().reset_by_peer(stream(of_stream), code);
     return 0;
   }
   static int stop_sending(ngtcp2_conn*, StreamId, std::uint64_t, void* user, void* of_stream) {

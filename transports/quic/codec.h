@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "transports/quic/library.h"
@@ -29,6 +30,37 @@ struct Output {
   bool fin = false;
 };
 
+/// What a codec has around it: its connection, or in tests whatever carries octets to another one.
+class Streams {
+ public:
+  /// Ends the connection with an application error, at the end of this wake-up.
+  virtual void close(std::uint64_t application_code) = 0;
+  /// The codec has something new to send.
+  virtual void schedule() = 0;
+  /// The memory of received octets is gone: the peer may send as many more, on the connection; and
+  /// on the stream.
+  virtual void release(std::size_t octets) = 0;
+  virtual void release(Stream& stream, std::size_t octets) = 0;
+  /// One more stream for the peer; see Codec::closed().
+  virtual void grant_stream() = 0;
+  /// How many bidirectional streams we may still open.
+  [[nodiscard]] virtual std::uint64_t streams_left() const = 0;
+  /// One of ours. False: the peer allows no more.
+  [[nodiscard]] virtual bool open(Stream& stream) = 0;
+  [[nodiscard]] virtual bool open_unidirectional(Stream& stream) = 0;
+  /// RESET_STREAM and STOP_SENDING, as far as the stream is open.
+  virtual void reset(Stream& stream, std::uint64_t application_code) = 0;
+  /// The first, and the second, alone.
+  virtual void reset_writing(Stream& stream, std::uint64_t application_code) = 0;
+  virtual void stop_reading(Stream& stream, std::uint64_t application_code) = 0;
+  /// The stream of that id, if it is still known.
+  [[nodiscard]] virtual Stream* find(StreamId id) const = 0;
+  [[nodiscard]] virtual base::Endpoint peer() const = 0;
+
+ protected:
+  ~Streams() = default;
+};
+
 /// One per connection, owned by it, destroyed before it and after the library has let go of all
 /// octets. Called on the worker's thread, inside a batch of the Answerer; the answers to a call are
 /// in what next_output() gives at the end of the wake-up.
@@ -46,7 +78,7 @@ class Codec {
   /// The next octets of a stream, in order. `early`: they came as 0-RTT and may be a replay.
   virtual void received(Stream& stream, base::Bytes octets, bool fin, bool early) = 0;
   /// RESET_STREAM: no more will be received.
-  virtual void reset_by_peer(Stream& stream) = 0;
+  virtual void reset_by_peer(Stream& stream, std::uint64_t code) = 0;
   /// STOP_SENDING: nothing of the stream is wanted any more; the library has reset it.
   virtual void stopped_by_peer(Stream& stream) = 0;
   /// The peer has so many octets more.
@@ -65,6 +97,8 @@ class Codec {
   /// The stream cannot be written to any more: it is not to be offered again.
   virtual void unwritable(Stream& stream) = 0;
 
+  /// The connection takes no new streams for long: what there is to tell the peer about it.
+  virtual void drain() {}
   /// Nothing is under way: a connection that drains may close now.
   [[nodiscard]] virtual bool idle() const = 0;
   /// The code that says goodbye without an error.

@@ -34,6 +34,10 @@ Connection::Connection(Host& host, certs::SslPtr tls) : host_(host), tls_(std::m
   };
 }
 
+void Connection::prepare_library() {
+  [[maybe_unused]] static const int prepared = ngtcp2_crypto_ossl_init();
+}
+
 Connection::~Connection() {
   release_library();
   while (!ids.empty()) {
@@ -278,7 +282,7 @@ void Connection::close_politely() {
 }
 
 void Connection::drain() {
-  draining_ = true;
+  if (!std::exchange(draining_, true) && codec_) codec_->drain();
   schedule();
 }
 
@@ -352,6 +356,7 @@ void Connection::on_handshake_completed() {
   }
   state_ = State::open;
   codec().opened();
+  if (draining_) codec().drain();
   host_.opened(*this);
   if (secrets_ == nullptr) return;
   const Secrets::Token token = secrets_->address_token(ngtcp2_conn_get_path(library_)->remote);
@@ -376,37 +381,6 @@ void Connection::on_stream_closed(Stream* stream, StreamId id) {
   }
 }
 
-void Connection::release(std::size_t octets) {
-  if (library_ != nullptr) ngtcp2_conn_extend_max_offset(library_, octets);
-}
-
-void Connection::release(Stream& stream, std::size_t octets) {
-  if (library_ == nullptr) return;
-  ngtcp2_conn_extend_max_offset(library_, octets);
-  ngtcp2_conn_extend_max_stream_offset(library_, stream.id, octets);
-}
-
-std::uint64_t Connection::streams_left() const {
-  return library_ == nullptr ? 0 : ngtcp2_conn_get_streams_bidi_left(library_);
-}
-
-bool Connection::open(Stream& stream) {
-  return library_ != nullptr && ngtcp2_conn_open_bidi_stream(library_, &stream.id, &stream) == 0;
-}
-
-void Connection::grant_stream() {
-  if (library_ != nullptr) ngtcp2_conn_extend_max_streams_bidi(library_, 1);
-}
-
-void Connection::reset(Stream& stream, std::uint64_t application_code) {
-  if (library_ != nullptr) ngtcp2_conn_shutdown_stream(library_, 0, stream.id, application_code);
-}
-
-Stream* Connection::find(StreamId id) const {
-  return library_ == nullptr ? nullptr
-                             : static_cast<Stream*>(ngtcp2_conn_get_stream_user_data(library_, id));
-}
-
 // ---- facts
 
 base::Endpoint Connection::peer() const {
@@ -426,6 +400,12 @@ std::chrono::nanoseconds Connection::peer_idle_timeout() const {
   const ngtcp2_transport_params* params =
       library_ == nullptr ? nullptr : ngtcp2_conn_get_remote_transport_params(library_);
   return std::chrono::nanoseconds(params == nullptr ? 0 : params->max_idle_timeout);
+}
+
+Facts Connection::facts() const {
+  const ngtcp2_transport_params* params = ngtcp2_conn_get_remote_transport_params(library_);
+  return {.version = ngtcp2_conn_get_negotiated_version(library_),
+          .retried = params != nullptr && params->retry_scid_present != 0};
 }
 
 base::Bytes Connection::alpn() const {

@@ -31,10 +31,16 @@ using ListHook =
 using SetHook =
     boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
+/// What a connection is, for people.
+struct Facts {
+  std::uint32_t version = 0;  ///< RFC 9000 §15
+  bool retried = false;       ///< the server had the client prove its address first (§8.1.2)
+};
+
 /// How a connection ended, for metrics.
 enum class End : std::uint8_t { peer, idle, handshake_timeout, handshake_failed, error, drained };
 
-class Connection {
+class Connection final : public Streams {
  public:
   /// What a connection has around it: an endpoint of many, or a link's own socket.
   class Host {
@@ -71,6 +77,8 @@ class Connection {
     ngtcp2_cid original;  ///< the id that the client chose, before a Retry
   };
 
+  /// Before the first connection; again does no harm.
+  static void prepare_library();
   /// `tls` has its role and settings from certs/. Null when memory is short.
   static std::unique_ptr<Connection> accept(Host& host, Arrival arrival, const Terms& terms,
                                             certs::SslPtr tls, const Secrets& secrets);
@@ -103,10 +111,11 @@ class Connection {
   void drain();
   /// Closes with the codec's code for goodbye.
   void close_politely();
-  [[nodiscard]] base::Endpoint peer() const;
+  [[nodiscard]] base::Endpoint peer() const override;
   [[nodiscard]] TlsFacts tls_facts() const { return facts_of(*tls_); }
   [[nodiscard]] base::Bytes alpn() const;
-  /// Until it has closed.
+  /// Once open, until it has closed.
+  [[nodiscard]] Facts facts() const;
   [[nodiscard]] const SSL& tls() const { return *tls_; }
   /// The peer has been owing an acknowledgement for longer than it takes (RFC 9002 §6.2).
   [[nodiscard]] bool unacknowledged() const;
@@ -114,23 +123,18 @@ class Connection {
   [[nodiscard]] std::chrono::nanoseconds peer_idle_timeout() const;
 
   // ---- for the codec
-  /// Ends the connection with an application error, at the end of this wake-up.
-  void close(std::uint64_t application_code);
-  /// A codec has something new to send.
-  void schedule() { host_.wants_turn(*this); }
-  /// The memory of received octets is gone: the peer may send as many more.
-  void release(std::size_t octets);
-  void release(Stream& stream, std::size_t octets);
-  /// One more stream for the peer; see Codec::closed().
-  void grant_stream();
-  /// How many streams we may still open.
-  [[nodiscard]] std::uint64_t streams_left() const;
-  /// A bidirectional one of ours. False: the peer allows no more.
-  [[nodiscard]] bool open(Stream& stream);
-  /// RESET_STREAM and STOP_SENDING, as far as the stream is open.
-  void reset(Stream& stream, std::uint64_t application_code);
-  /// The stream of that id, if it is still known.
-  [[nodiscard]] Stream* find(StreamId id) const;
+  void close(std::uint64_t application_code) override;
+  void schedule() override { host_.wants_turn(*this); }
+  void release(std::size_t octets) override;
+  void release(Stream& stream, std::size_t octets) override;
+  void grant_stream() override;
+  [[nodiscard]] std::uint64_t streams_left() const override;
+  [[nodiscard]] bool open(Stream& stream) override;
+  [[nodiscard]] bool open_unidirectional(Stream& stream) override;
+  void reset(Stream& stream, std::uint64_t application_code) override;
+  void reset_writing(Stream& stream, std::uint64_t application_code) override;
+  void stop_reading(Stream& stream, std::uint64_t application_code) override;
+  [[nodiscard]] Stream* find(StreamId id) const override;
 
   ListHook of_host;             ///< the host's list of all
   ListHook of_due;              ///< those that want a turn

@@ -42,7 +42,7 @@ void DoqWorkspace::put(std::unique_ptr<DoqStream> stream) {
 
 // ---- the session
 
-DoqSession::DoqSession(Connection& connection, ListenerContext& context, DoqWorkspace& work,
+DoqSession::DoqSession(Streams& connection, ListenerContext& context, DoqWorkspace& work,
                        conf::Protocol protocol, std::uint16_t listener)
     : connection_(connection),
       context_(context),
@@ -212,7 +212,9 @@ void DoqSession::unwritable(Stream& stream) { abandon(of(stream)); }
 // ---- ends of streams
 
 /// §4.3.1: before its FIN, the query is abandoned with it; behind it, nothing has happened.
-void DoqSession::reset_by_peer(Stream& any) { end(of(any), DoqError::request_cancelled); }
+void DoqSession::reset_by_peer(Stream& any, std::uint64_t) {
+  end(of(any), DoqError::request_cancelled);
+}
 
 void DoqSession::stopped_by_peer(Stream& any) { end(of(any), DoqError::request_cancelled); }
 

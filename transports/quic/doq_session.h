@@ -46,14 +46,14 @@ struct DoqWorkspace {
 
 class DoqSession final : public Codec, private TimerWheel::Entry {
  public:
-  DoqSession(Connection& connection, ListenerContext& context, DoqWorkspace& work,
+  DoqSession(Streams& connection, ListenerContext& context, DoqWorkspace& work,
              conf::Protocol protocol, std::uint16_t listener);
   ~DoqSession() override;
 
   void opened() override {}
   Stream* accept(StreamId id) override;
   void received(Stream& stream, base::Bytes octets, bool fin, bool early) override;
-  void reset_by_peer(Stream& stream) override;
+  void reset_by_peer(Stream& stream, std::uint64_t code) override;
   void stopped_by_peer(Stream& stream) override;
   void acknowledged(Stream&, std::uint64_t) override {}
   bool closed(Stream& stream) override;
@@ -86,7 +86,7 @@ class DoqSession final : public Codec, private TimerWheel::Entry {
   void be_patient(DoqStream& stream);
   void on_deadline(base::TimePoint now) override;
 
-  Connection& connection_;
+  Streams& connection_;
   ListenerContext& context_;
   DoqWorkspace& work_;
   const conf::Protocol protocol_;

@@ -1,9 +1,9 @@
 // Setting the library up, and the counters' names.
 #include "transports/quic/workspace.h"
 
-#include <ngtcp2/ngtcp2_crypto_ossl.h>
-
 #include <string>
+
+#include "transports/quic/connection.h"
 
 namespace transports::quic {
 
@@ -23,7 +23,7 @@ base::Counter& ends(base::MetricSheet& sheet, const char* reason) {
 
 }  // namespace
 
-Process::Process() { ngtcp2_crypto_ossl_init(); }
+Process::Process() { Connection::prepare_library(); }
 
 Counters::Counters(base::MetricSheet& sheet)
     : received(datagrams(sheet, "received")),

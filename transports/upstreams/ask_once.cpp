@@ -1,4 +1,5 @@
-// Asking once: over UDP with up to three tries, over TCP and DoT on a connection of its own.
+// Asking once: over UDP with up to three tries, over TCP and DoT on a connection of its own,
+// over HTTPS and QUIC on a link of its own.
 #include "transports/upstreams/ask_once.h"
 
 #include <openssl/x509v3.h>
@@ -16,6 +17,7 @@
 #include "transports/framing.h"
 #include "transports/upstreams/connection.h"
 #include "transports/upstreams/https.h"
+#include "transports/upstreams/quic_link.h"
 #include "transports/upstreams/udp_socket.h"
 
 namespace transports {
@@ -122,8 +124,8 @@ std::string text_of(const X509_NAME* name) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-TlsReport report_tls(const Connection& connection, bool verified) {
-  const TlsFacts facts = connection.tls_facts();
+TlsReport report_tls(const SSL& tls, bool verified) {
+  const TlsFacts facts = facts_of(tls);
   TlsReport report;
   report.version = facts.version;
   report.cipher = facts.cipher;
@@ -131,7 +133,7 @@ TlsReport report_tls(const Connection& connection, bool verified) {
   report.alpn = facts.alpn;
   report.resumed = facts.resumed;
   report.verified = verified;
-  X509* certificate = SSL_get0_peer_certificate(connection.tls());
+  X509* certificate = SSL_get0_peer_certificate(&tls);
   if (certificate == nullptr) return report;
   report.subject = text_of(X509_get_subject_name(certificate));
   report.issuer = text_of(X509_get_issuer_name(certificate));
@@ -146,7 +148,7 @@ Reported report_connection(const Connection& connection, const Reach& reach) {
   report.connect = connection.connect_took();
   report.handshake = connection.handshake_took();
   report.protocol = reach.upstream.protocol;
-  if (reach.tls) report.tls = report_tls(connection, reach.verify);
+  if (reach.tls) report.tls = report_tls(*connection.tls(), reach.verify);
   return report;
 }
 
@@ -205,10 +207,24 @@ conf::Upstream without_verification(conf::Upstream upstream) {
   return upstream;
 }
 
-/// Over a link of its own, as an upstream asks: which HTTP it is, is found out there.
-Awaitable<Answered> ask_over_https(Reach reach, base::Bytes query, base::TimePoint deadline,
-                                   UpstreamContext context) {
-  const conf::Upstream& upstream = reach.upstream;
+Reported report_link(const StreamLink& link, const StreamTerms& terms) {
+  return report_connection(link.connection(), terms.reach);
+}
+
+Reported report_link(const QuicLink& link, const QuicTerms& terms) {
+  Reported report;
+  report.handshake = link.opened_at() - link.dialed_at();
+  report.protocol = terms.upstream.protocol;
+  report.tls = report_tls(link.tls(), terms.verify);
+  report.quic = link.facts();
+  return report;
+}
+
+/// Over a link of its own, as an upstream asks.
+template <class AnyLink, class Terms>
+Awaitable<Answered> ask_over_link(std::shared_ptr<Terms> terms, base::Bytes query,
+                                  base::TimePoint deadline) {
+  const conf::Upstream& upstream = terms->upstream;
   if (query.size() > Waiting::query_max)
     co_return failed(Reason::ours, upstream, "the query is too long");
   const dns::MessageWalk walk(query);
@@ -216,12 +232,9 @@ Awaitable<Answered> ask_over_https(Reach reach, base::Bytes query, base::TimePoi
     co_return failed(Reason::ours, upstream, "the query has not one question");
   Ask ask;
   ask.question = walk.question();
-  const std::shared_ptr<StreamTerms> terms =
-      https_terms(upstream, context, {reach.tls, reach.proxy_login});
-  terms->reach.verify = reach.verify;
-  UnderWay under_way(context.executor);
-  const std::shared_ptr<StreamLink> link = StreamLink::dial(terms, under_way);
-  Waiting waiting(context.executor, ask, true);
+  UnderWay under_way(terms->executor);
+  const std::shared_ptr<AnyLink> link = AnyLink::dial(terms, under_way);
+  Waiting waiting(terms->executor, ask, true);
   waiting.verbatim = query;
   link->send(waiting);
   while (!waiting.done() && base::Clock::now() < deadline)
@@ -231,7 +244,7 @@ Awaitable<Answered> ask_over_https(Reach reach, base::Bytes query, base::TimePoi
   if (waiting.failure) {
     answered = std::unexpected(std::move(waiting.failure->error));
   } else if (waiting.done()) {
-    Reported report = report_connection(link->connection(), reach);
+    Reported report = report_link(*link, *terms);
     report.reply = std::move(waiting.raw);
     report.http_status = waiting.http_status;
     report.answer = now - link->opened_at();
@@ -254,8 +267,16 @@ Awaitable<Answered> ask_over_stream(const conf::Upstream& upstream, base::Bytes 
     if (!made) co_return failed(Reason::ours, upstream, made.error());
     reach.tls = std::move(*made);
   }
-  if (upstream.protocol == conf::Protocol::doh)
-    co_return co_await ask_over_https(std::move(reach), query, deadline, context);
+  if (upstream.protocol == conf::Protocol::doq) {
+    auto terms = std::make_shared<QuicTerms>(upstream, context, std::move(reach.tls));
+    terms->verify = options.verify;
+    co_return co_await ask_over_link<QuicLink>(std::move(terms), query, deadline);
+  }
+  if (upstream.protocol == conf::Protocol::doh) {
+    auto terms = https_terms(upstream, context, {std::move(reach.tls), {}});
+    terms->reach.verify = options.verify;
+    co_return co_await ask_over_link<StreamLink>(std::move(terms), query, deadline);
+  }
   Connection connection(context.executor, reach, context.receive_buffer);
   if (std::optional<Failure> failure = co_await connection.open(deadline)) {
     co_return std::unexpected(std::move(failure->error));
@@ -274,8 +295,6 @@ Awaitable<Answered> ask_once(conf::Upstream upstream, base::Bytes query, base::T
                              AskOptions options, UpstreamContext context) {
   if (query.size() > dns::message_size_max)
     co_return failed(Reason::ours, upstream, "the query is too long");
-  if (upstream.protocol == conf::Protocol::doq)
-    co_return failed(Reason::ours, upstream, "asking once is not for QUIC; kdig +quic does that");
   if (upstream.protocol != conf::Protocol::udp) {
     co_return co_await ask_over_stream(upstream, query, deadline, options, context);
   }

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "conf/config.h"
 #include "transports/awaitable.h"
+#include "transports/quic/connection.h"
 #include "transports/upstreams/upstreams.h"
 
 namespace transports {
@@ -45,10 +46,11 @@ struct Reported {
   unsigned tries = 1;                             ///< datagrams sent
   unsigned ignored = 0;                           ///< replies to something else
   base::Clock::duration connect{};                ///< TCP; zero over UDP
-  base::Clock::duration handshake{};              ///< TLS
+  base::Clock::duration handshake{};              ///< TLS, or QUIC with the TLS in it
   base::Clock::duration answer{};                 ///< from the query's departure to its reply
   std::optional<TlsReport> tls;
   unsigned http_status = 0;  ///< over HTTP; its version is TLS's ALPN
+  std::optional<quic::Facts> quic;
 };
 
 /// Sends `query` as it is and waits for the reply with its id and question, by `deadline` at the

@@ -27,18 +27,12 @@ void DoqCodec::transmit(Waiting& waiting) {
   exchange->waiting = &waiting;
   waiting.stream = exchange->id;
 
+  waiting.sent.id = 0;  // RFC 9250 §4.2.1
   dns::OutgoingOptions options;
-  options.id = waiting.sent.id = 0;  // RFC 9250 §4.2.1
-  options.checking_disabled = waiting.ask.checking_disabled;
-  options.dnssec_ok = waiting.ask.dnssec_ok;
-  options.authentic_data = true;
-  options.edns = waiting.sent.edns;
   options.padding_block = 128;  // RFC 8467 §4.1
-  constexpr std::size_t query_max = 512;
-  exchange->query.resize(frame_prefix_size + query_max);
+  exchange->query.resize(frame_prefix_size + Waiting::query_max);
   const std::size_t size =
-      dns::compose_query(waiting.sent.question, options,
-                         base::MutableBytes(exchange->query).subspan(frame_prefix_size));
+      waiting.compose(options, base::MutableBytes(exchange->query).subspan(frame_prefix_size));
   base::store_u16(exchange->query.data(), static_cast<std::uint16_t>(size));
   exchange->query.resize(frame_prefix_size + size);
   sending_.push_back(*exchange);
@@ -81,13 +75,7 @@ void DoqCodec::take_reply(Exchange& exchange) {
   link_.heard();
   Waiting& waiting = *std::exchange(exchange.waiting, nullptr);
   const base::Bytes message = base::Bytes(exchange.reply).subspan(frame_prefix_size);
-  ReplyEdns edns;
-  if (message.size() < frame_message_min) {
-    return link_.refuse(waiting, link_.fail(Reason::malformed, "a reply without a header"));
-  }
-  // Nothing else will come on this stream: the reply to something else is none at all.
-  if (link_.take_reply(&waiting, message, edns) == Taken::stray)
-    link_.refuse(waiting, link_.fail(Reason::malformed, "a reply to something else"));
+  link_.take_own_reply(waiting, message);
 }
 
 void DoqCodec::give_up(Exchange& exchange, std::string_view why) {
@@ -96,7 +84,7 @@ void DoqCodec::give_up(Exchange& exchange, std::string_view why) {
     link_.refuse(*waiting, link_.fail(Reason::closed, why));
 }
 
-void DoqCodec::reset_by_peer(quic::Stream& stream) {
+void DoqCodec::reset_by_peer(quic::Stream& stream, std::uint64_t) {
   give_up(of(stream), "reset the stream of a query");
   connection_.reset(stream, code_of(DoqError::request_cancelled));
 }

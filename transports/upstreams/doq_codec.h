@@ -16,7 +16,7 @@ namespace transports {
 
 class DoqCodec final : public quic::Codec {
  public:
-  DoqCodec(Link& link, quic::Connection& connection) : link_(link), connection_(connection) {}
+  DoqCodec(Link& link, quic::Streams& connection) : link_(link), connection_(connection) {}
   ~DoqCodec() override;
 
   // ---- for the link
@@ -30,7 +30,7 @@ class DoqCodec final : public quic::Codec {
   void opened() override {}
   quic::Stream* accept(quic::StreamId) override { return nullptr; }
   void received(quic::Stream& stream, base::Bytes octets, bool fin, bool early) override;
-  void reset_by_peer(quic::Stream& stream) override;
+  void reset_by_peer(quic::Stream& stream, std::uint64_t code) override;
   void stopped_by_peer(quic::Stream& stream) override;
   void acknowledged(quic::Stream&, std::uint64_t) override {}
   bool closed(quic::Stream& stream) override;
@@ -61,7 +61,7 @@ class DoqCodec final : public quic::Codec {
   void give_up(Exchange& exchange, std::string_view why);
 
   Link& link_;
-  quic::Connection& connection_;
+  quic::Streams& connection_;
   List<&Exchange::of_codec> streams_;  // owned
   List<&Exchange::of_sending> sending_;
 };

@@ -31,15 +31,19 @@ QuicTerms::QuicTerms(const conf::Upstream& settings, const UpstreamContext& cont
                      std::shared_ptr<certs::ClientContext> client)
     : LinkTerms(settings, context),
       tls(std::move(client)),
-      datagrams(std::make_unique<quic::Datagrams>()) {}
+      datagrams(std::make_unique<quic::Datagrams>()) {
+  quic::Connection::prepare_library();
+}
 
 LinkMaker QuicLink::maker(std::shared_ptr<QuicTerms> terms) {
-  return {terms, [terms](UnderWay& under_way) -> std::shared_ptr<Link> {
-            auto link = std::make_shared<QuicLink>(terms);
-            boost::asio::co_spawn(terms->executor, run(link, UnderWay::Mark(under_way)),
-                                  boost::asio::detached);
-            return link;
-          }};
+  return {terms, [terms](UnderWay& under_way) { return dial(terms, under_way); }};
+}
+
+std::shared_ptr<QuicLink> QuicLink::dial(std::shared_ptr<QuicTerms> terms, UnderWay& under_way) {
+  const Executor executor = terms->executor;
+  auto link = std::make_shared<QuicLink>(std::move(terms));
+  boost::asio::co_spawn(executor, run(link, UnderWay::Mark(under_way)), boost::asio::detached);
+  return link;
 }
 
 QuicLink::QuicLink(std::shared_ptr<QuicTerms> terms)
@@ -82,6 +86,9 @@ std::optional<Failure> QuicLink::connect() {
 
   std::expected<certs::SslPtr, std::string> tls = quic_terms_.tls->make_session();
   if (!tls) return fail(Reason::ours, tls.error());
+  if (!quic_terms_.verify) SSL_set_verify(tls->get(), SSL_VERIFY_NONE, nullptr);
+  SSL_up_ref(tls->get());
+  tls_.reset(tls->get());
   const quic::Connection::Terms terms{
       .streams = {.bidirectional = 0,
                   .unidirectional = 0,
@@ -123,6 +130,7 @@ void QuicLink::take_datagrams() {
   if (const auto theirs = connection_->peer_idle_timeout(); theirs.count() != 0) {
     set_idle_timeout(std::chrono::duration_cast<std::chrono::milliseconds>(theirs * 7 / 8));
   }
+  facts_ = connection_->facts();
   opened(connection_->tls_facts().resumed);
 }
 
@@ -197,7 +205,7 @@ void QuicLink::closed(quic::Connection& connection, quic::End end) {
   ended_ = end;
   codec_ = nullptr;
   const long verified = SSL_get_verify_result(&connection.tls());
-  if (verified != X509_V_OK) {
+  if (quic_terms_.verify && verified != X509_V_OK) {
     verify_error_ =
         std::string("certificate verify failed: ") + X509_verify_cert_error_string(verified);
   }

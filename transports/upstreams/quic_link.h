@@ -26,12 +26,18 @@ struct QuicTerms : LinkTerms {
   std::shared_ptr<certs::ClientContext> tls;
   std::vector<std::uint8_t> token;  ///< of NEW_TOKEN: proves our address to the next connection
   std::unique_ptr<quic::Datagrams> datagrams;
+  bool verify = true;  ///< false for people who look for what is wrong, never for a pool's link
 };
 
 class QuicLink final : public Link, private quic::Connection::Host {
  public:
   static LinkMaker maker(std::shared_ptr<QuicTerms> terms);
   explicit QuicLink(std::shared_ptr<QuicTerms> terms);
+  static std::shared_ptr<QuicLink> dial(std::shared_ptr<QuicTerms> terms, UnderWay& under_way);
+
+  /// Once open, and for as long as the link lives.
+  [[nodiscard]] const SSL& tls() const { return *tls_; }
+  [[nodiscard]] const quic::Facts& facts() const { return facts_; }
 
  private:
   using Link::closed;
@@ -74,6 +80,8 @@ class QuicLink final : public Link, private quic::Connection::Host {
   base::Endpoint local_;
   DoqCodec* codec_ = nullptr;  // the connection's
   std::unique_ptr<quic::Connection> connection_;
+  certs::SslPtr tls_;  // the connection's
+  quic::Facts facts_;
   Timer timer_;
   bool handshake_done_ = false;
   bool turn_wanted_ = false;

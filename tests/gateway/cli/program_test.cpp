@@ -101,6 +101,7 @@ class RunningDemo : public testing::Test {
   RunningDemo() {
     const std::string greeting = program_.complaints_until("Ctrl-C");
     plain_ = found(greeting, "@udp://(127\\.0\\.0\\.1:[0-9]+)");
+    doq_ = found(greeting, "@quic://(127\\.0\\.0\\.1:[0-9]+)");
     dot_ = found(greeting, "@tls://(127\\.0\\.0\\.1:[0-9]+)");
     authority_ = found(greeting, "--ca ([^ ]+)");
     socket_ = found(greeting, "--socket ([^\\n]+)");
@@ -122,6 +123,7 @@ class RunningDemo : public testing::Test {
   Program program_{{"run", "--demo", "--json"}, {manager_.variable()}};
   std::string plain_;
   std::string dot_;
+  std::string doq_;
   std::string authority_;
   std::string socket_;
 };
@@ -151,6 +153,25 @@ TEST_F(RunningDemo, AnswersOverEveryTransportAndSaysSo) {
                 .at(0)
                 .at("text"),
             "fails on purpose");
+}
+
+TEST_F(RunningDemo, AnswersOverQuicAndSaysHow) {
+  const json::value asked =
+      query({"@quic://" + doq_, "alias.demo.test", "--ca", authority_, "--padding"});
+  EXPECT_EQ(asked.at("transport"), "doq");
+  EXPECT_EQ(asked.at("tls").at("verified"), true);
+  EXPECT_EQ(asked.at("tls").at("alpn"), "doq");
+  EXPECT_EQ(asked.at("tls").at("resumed"), false);
+  EXPECT_EQ(asked.at("quic").at("version"), 1);
+  EXPECT_EQ(asked.at("quic").at("retried"), false);
+  EXPECT_EQ(asked.at("message").at("octets"), 468);
+  EXPECT_EQ(asked.at("message").at("id"), 0);
+  EXPECT_GT(asked.at("timings").at("handshake_us").as_int64(), 0);
+  const Result text = Program::run({"query", "@quic://" + doq_, "www.demo.test", "--insecure"});
+  EXPECT_TRUE(text.out.contains(";; QUIC: version 1, no Retry\n")) << text.out;
+  EXPECT_TRUE(text.out.contains("NOT VERIFIED")) << text.out;
+  EXPECT_FALSE(text.out.contains("connect ")) << text.out;
+  EXPECT_EQ(Program::run({"query", "@quic://" + doq_, "www.demo.test"}).status, 4);
 }
 
 TEST_F(RunningDemo, ShowsALineForEachQuery) {

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-namespace transports::http2 {
+namespace transports {
 
 class Allowance {
  public:
@@ -40,4 +40,4 @@ class Allowance {
   base::TimePoint since_{};  // the last refill, or the first use
 };
 
-}  // namespace transports::http2
+}  // namespace transports
