@@ -1,7 +1,9 @@
-"""Real servers for the gateway to ask: Knot DNS, which has the zone, and Unbound in front of it."""
+"""Real servers for the gateway to ask: Knot DNS, which has the zone, Unbound and dnsdist in front of it."""
+
+import contextlib
 
 from certificates import NAME
-from clients import Udp
+from clients import Stream, Udp
 from harness import Server, peer
 from messages import SOA, query, read
 
@@ -17,22 +19,23 @@ def answers(port, name):
 
 
 class Upstream(Server):
-    """What both have: ports for plain DNS and DoT, and URLs as the configuration names them."""
+    """What all have: ports for plain DNS, DoT and DoH, as far as they speak these, and URLs as the
+    configuration names them."""
 
     def __init__(self, folder, identity):
         super().__init__(folder)
         self.identity = identity
-        self.port = self.tls_port = 0
+        self.port = self.tls_port = self.https_port = 0
 
     def url(self, scheme):
-        return (
-            f"tls://127.0.0.1:{self.tls_port}#{NAME}"
-            if scheme == "tls"
-            else f"{scheme}://127.0.0.1:{self.port}"
-        )
+        host, port = self.address(scheme)
+        path = "/dns-query" if scheme == "https" else ""
+        name = f"#{NAME}" if scheme in ("tls", "https") else ""
+        return f"{scheme}://{host}:{port}{path}{name}"
 
     def address(self, scheme):
-        return ("127.0.0.1", self.tls_port if scheme == "tls" else self.port)
+        ports = {"tls": self.tls_port, "https": self.https_port}
+        return ("127.0.0.1", ports.get(scheme, self.port))
 
 
 class Knot(Upstream):
@@ -92,7 +95,7 @@ class Unbound(Upstream):
         self.zone = zone
 
     def configure(self):
-        self.port, self.tls_port = self.ports.take(), self.ports.take()
+        self.port, self.tls_port, self.https_port = (self.ports.take() for _ in range(3))
         (self.folder / "unbound.conf").write_text(
             f"""\
 server:
@@ -107,7 +110,10 @@ server:
   do-daemonize: no
   interface: 127.0.0.1@{self.port}
   interface: 127.0.0.1@{self.tls_port}
+  interface: 127.0.0.1@{self.https_port}
   tls-port: {self.tls_port}
+  https-port: {self.https_port}
+  http-endpoint: "/dns-query"
   tls-service-key: "{self.identity.key_file}"
   tls-service-pem: "{self.identity.chain_file}"
   do-not-query-localhost: no
@@ -128,3 +134,39 @@ forward-zone:
 
     def is_ready(self):
         return answers(self.port, self.zone)
+
+
+class Dnsdist(Upstream):
+    """A balancer, which asks one server: `server` is what newServer() is given. With an identity it is
+    a DoH server, too; it keeps nothing."""
+
+    name = "dnsdist"
+
+    def __init__(self, folder, server, identity=None):
+        super().__init__(folder, identity)
+        self.server = server
+
+    def configure(self):
+        self.port, self.https_port = self.ports.take(), self.ports.take()
+        doh = self.identity and (
+            f'addDOHLocal("127.0.0.1:{self.https_port}", "{self.identity.chain_file}",'
+            f' "{self.identity.key_file}", {{"/dns-query"}})'
+        )
+        (self.folder / "dnsdist.conf").write_text(
+            f"""\
+setLocal("127.0.0.1:{self.port}")
+setSecurityPollSuffix("")
+{doh or ""}
+newServer({{{self.server}, healthCheckMode="up"}})
+"""
+        )
+
+    def arguments(self):
+        config = self.folder / "dnsdist.conf"
+        return [peer("dnsdist"), "--supervised", "--disable-syslog", "-C", config]
+
+    def is_ready(self):
+        with contextlib.suppress(OSError):
+            Stream(("127.0.0.1", self.port), 1).close()
+            return True
+        return False

@@ -8,8 +8,9 @@ import struct
 import unittest
 
 from clients import Closed, Stream, Udp, connect
-from harness import PATIENCE, Server, peer
+from harness import PATIENCE
 from messages import A, NOERROR, REFUSED, query, read
+from peers import Dnsdist
 from rfc import RfcTest
 
 ALLOWED, REFUSED_ONE = "203.0.113.7", "198.51.100.7"
@@ -24,38 +25,6 @@ def binary(client, transport=1):
     addresses = socket.inet_aton(client) + socket.inet_aton("127.0.0.1")
     rest = addresses + struct.pack("!HH", 4711, 853) + b"\x02\0\x0fdns.example.org"
     return SIGNATURE + struct.pack("!BBH", 0x21, 0x10 | transport, len(rest)) + rest
-
-
-class Dnsdist(Server):
-    """Balances to one gateway, over UDP and TCP: in TLS it puts the header inside."""
-
-    name = "dnsdist"
-
-    def __init__(self, folder, gateway):
-        super().__init__(folder)
-        self.gateway = gateway
-        self.port = 0
-
-    def configure(self):
-        self.port = self.ports.take()
-        host, port = self.gateway.address("udp")
-        (self.folder / "dnsdist.conf").write_text(
-            f"""\
-setLocal("127.0.0.1:{self.port}")
-setSecurityPollSuffix("")
-newServer({{address="{host}:{port}", useProxyProtocol=true, healthCheckMode="up"}})
-"""
-        )
-
-    def arguments(self):
-        config = self.folder / "dnsdist.conf"
-        return [peer("dnsdist"), "--supervised", "--disable-syslog", "-C", config]
-
-    def is_ready(self):
-        with contextlib.suppress(OSError):
-            Stream(("127.0.0.1", self.port), 1).close()
-            return True
-        return False
 
 
 class Balancers(RfcTest):
@@ -126,7 +95,9 @@ class Balancers(RfcTest):
         return self.gateway.metrics().total("sallyport_drops_total", reason="proxy_header")
 
     def test_dnsdist_balances_for_its_clients(self):
-        with Dnsdist(self.folder, self.gateway) as balancer:
+        host, port = self.gateway.address("udp")
+        behind = f'address="{host}:{port}", useProxyProtocol=true'
+        with Dnsdist(self.folder, behind) as balancer:
             for transport in (Udp, Stream):
                 for source, rcode in (("127.0.0.2", NOERROR), ("127.0.0.3", REFUSED)):
                     with self.subTest(transport=transport.transport, source=source):
