@@ -259,9 +259,10 @@ struct Quic {
 /// `[proxy]`: who stands between clients and us, and may say who they are.
 struct Proxy {
   std::vector<base::Prefix> balancers;  ///< begin what they send with a PROXY header, always
-  std::vector<Protocol> balanced{Protocol::tcp, Protocol::dot};  ///< on listeners of these
-  std::vector<base::Prefix> reverse_proxies;  ///< say in each HTTP request who asks
-  std::string field = "x-forwarded-for";      ///< in which header field
+  std::vector<Protocol> balanced{Protocol::tcp, Protocol::dot,
+                                 Protocol::doh};  ///< on listeners of these
+  std::vector<base::Prefix> reverse_proxies;      ///< say in each HTTP request who asks
+  std::string field = "x-forwarded-for";          ///< in which header field
 
   /// Is what it says about clients believed?
   [[nodiscard]] bool is_reverse_proxy(const base::Address& from) const;

@@ -243,7 +243,7 @@ Kind<std::vector<ListenAddress>> listen_addresses() {
                 return print_list(values, [](const ListenAddress& value) { return value.text; });
               },
           .accepts =
-              "udp://, tcp://, tls:// or quic://, an address, and a port if not the "
+              "udp://, tcp://, tls://, quic:// or https://, an address, and a port if not the "
               "usual one"};
 }
 

@@ -5,6 +5,7 @@
 #include <format>
 
 #include "conf/rows.h"
+#include "conf/sections_doh.h"
 #include "conf/sections_proxy.h"
 #include "conf/sections_quic.h"
 #include "conf/sections_routing.h"
@@ -32,9 +33,9 @@ Table<Server> server() {
                   "at the usual addresses when `listen` is not given."),
               row("listen", &Server::listen, listen_addresses(), at_restart,
                   "Where to listen, the transport as scheme: udp (port 53), tcp (53), tls (853, "
-                  "DNS over TLS), quic (853, DNS over QUIC). All addresses of the machine are "
-                  "0.0.0.0 and [::]. Usual is plain DNS on the loopback addresses, with a `name` "
-                  "the encrypted transports as well."),
+                  "DNS over TLS), quic (853, DNS over QUIC), https (443, DNS over HTTP/2 and "
+                  "HTTP/1.1). All addresses of the machine are 0.0.0.0 and [::]. Usual is plain "
+                  "DNS on the loopback addresses, with a `name` the encrypted transports as well."),
               row("allow", &Server::allow, prefixes(), at_reload,
                   "Who may ask; all others are refused. Usual are this machine and private "
                   "networks, for an open resolver is soon a weapon in other people's hands."),
@@ -366,6 +367,7 @@ const std::vector<Section>& sections() {
       single(&Config::cache, cache()),
       single(&Config::limits, limits()),
       single(&Config::tls, tls()),
+      single(&Config::doh, doh()),
       quic_section(),
       single(&Config::proxy, proxy()),
       single(&Config::admin, admin()),

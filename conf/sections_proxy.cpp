@@ -19,6 +19,15 @@ Table<Proxy> proxy() {
                   row("balanced", &Proxy::balanced, balanced_schemes(), Applies::at_reload,
                       "The listeners at which `balancers` do so. Over UDP every datagram has its "
                       "own header."),
+                  row("reverse_proxies", &Proxy::reverse_proxies, prefixes_or_none(),
+                      Applies::at_reload,
+                      "Reverse proxies that speak HTTP to this server. What `field` of their "
+                      "requests says about the client is believed, as far as it names the nearest "
+                      "hop that is none of them."),
+                  row("field", &Proxy::field, choice({"x-forwarded-for", "forwarded"}),
+                      Applies::at_reload,
+                      "The header field in which `reverse_proxies` name the client; the other one "
+                      "they may let through as the client wrote it. forwarded is RFC 7239's."),
               },
           .check = {}};
 }

@@ -51,14 +51,15 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8
                 counters_),
       limits_(config.limits),
       proxy_(config.proxy),
+      doh_(config),
       drops_(sheet_),
       quic_(speaks_quic(config) ? std::make_unique<transports::quic::Workspace>(shared.quic, number,
                                                                                 config.quic, sheet_)
                                 : nullptr),
-      listener_context_{
-          context_,       pipeline_,       limits_,    proxy_,     shared.certificates,
-          shared.waiting, shared.sessions, timers_,    udp_batch_, streams_,
-          sheet_,         drops_,          shared.log, quic_.get()},
+      listener_context_{context_, pipeline_,           limits_,        proxy_,
+                        doh_,     shared.certificates, shared.waiting, shared.sessions,
+                        timers_,  udp_batch_,          streams_,       sheet_,
+                        drops_,   shared.log,          quic_.get()},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
                         shared.authorities,      sheet_,  shared.log,
                         home_.timers()} {
@@ -132,6 +133,7 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   limits_ = snapshot.config.limits;
   if (quic_) quic_->settings = snapshot.config.quic;
   proxy_ = snapshot.config.proxy;
+  doh_ = transports::DohService(snapshot.config);
   if (auto old = home_.replace(std::move(*sets))) {
     home_.upstreams()->inherit(*old);
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;

@@ -23,6 +23,7 @@
 #include "gateway/pipeline_counters.h"
 #include "gateway/snapshot.h"
 #include "transports/channel.h"
+#include "transports/doh_service.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
 #include "transports/quic/workspace.h"
@@ -97,8 +98,9 @@ class Worker {
   Home home_;
   PipelineCounters counters_;
   Pipeline pipeline_;
-  conf::Limits limits_;  // of the newest configuration
-  conf::Proxy proxy_;    // likewise
+  conf::Limits limits_;         // of the newest configuration
+  conf::Proxy proxy_;           // likewise
+  transports::DohService doh_;  // likewise
   transports::TimerWheel timers_{context_};
   transports::UdpBatch udp_batch_;
   transports::StreamWorkspace streams_;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace transports {
 
@@ -99,7 +100,7 @@ Channel::~Channel() {
 ChannelResult Channel::handshake() {
   if (!tls_) return {};
   if (broken_) return {ChannelStatus::failed};
-  drained_ = false;
+  drained_ = std::exchange(fed_all_, false);
   ERR_clear_error();
   const ChannelResult result = finish_tls_call(SSL_do_handshake(tls_.get()), 0);
   keep_unread();
@@ -108,10 +109,20 @@ ChannelResult Channel::handshake() {
   return result;
 }
 
+void Channel::feed(base::Bytes octets, bool drained) {
+  if (received_.empty()) {
+    received_ = octets;
+  } else {
+    unread_.insert(unread_.end(), octets.begin(), octets.end());
+    received_ = unread_;
+  }
+  fed_all_ = drained;
+}
+
 ChannelResult Channel::read(base::MutableBytes out) {
-  if (!tls_) return read_clear(out);
+  if (!tls_) return received_.empty() && !fed_all_ ? read_clear(out) : read_fed(out);
   if (broken_) return {ChannelStatus::failed};
-  drained_ = false;
+  drained_ = std::exchange(fed_all_, false);
   std::size_t total = 0;
   ChannelResult result{};
   while (total < out.size()) {
@@ -177,7 +188,7 @@ ChannelResult Channel::finish_tls_call(int outcome, std::size_t octets) {
   return {ChannelStatus::failed, octets};
 }
 
-/// The worker's buffer belongs to the next channel once a call returns.
+/// The worker's buffer belongs to the next channel once a call returns, and so does what was fed.
 void Channel::keep_unread() {
   if (received_.empty()) {
     if (!unread_.empty()) unread_ = {};
@@ -185,6 +196,18 @@ void Channel::keep_unread() {
   }
   unread_ = std::vector<std::uint8_t>(received_.begin(), received_.end());
   received_ = unread_;
+}
+
+ChannelResult Channel::read_fed(base::MutableBytes out) {
+  const bool drained = std::exchange(fed_all_, false);
+  const std::size_t taken = std::min(out.size(), received_.size());
+  std::memcpy(out.data(), received_.data(), taken);
+  received_ = received_.subspan(taken);
+  keep_unread();
+  if (taken == out.size()) return {ChannelStatus::ok, taken};
+  if (drained) return {ChannelStatus::want_read, taken};
+  const ChannelResult more = read_clear(out.subspan(taken));
+  return {more.status, taken + more.octets};
 }
 
 ChannelResult Channel::read_clear(base::MutableBytes out) {

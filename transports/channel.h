@@ -62,6 +62,11 @@ class Channel {
   /// may be here already.
   ChannelResult handshake();
 
+  /// What the owner has received itself while it waited, to be read before anything else. Borrowed
+  /// until the call that follows returns. `drained`: the socket had no more at that time, and that
+  /// call does not try.
+  void feed(base::Bytes octets, bool drained);
+
   /// Fills `out` as far as what has arrived allows, over as many TLS records as there are. ok only
   /// when `out` is full.
   ChannelResult read(base::MutableBytes out);
@@ -88,6 +93,7 @@ class Channel {
 
   ChannelResult finish_tls_call(int outcome, std::size_t octets);
   void keep_unread();
+  ChannelResult read_fed(base::MutableBytes out);
   ChannelResult read_clear(base::MutableBytes out);
   ChannelResult write_clear(base::Bytes data);
 
@@ -97,9 +103,10 @@ class Channel {
   bool broken_ = false;       // after a fatal error OpenSSL must not be called again
   bool peer_closed_ = false;  // the socket's end of file was seen
   bool drained_ = false;      // the last recv took less than it could have: the socket is empty
+  bool fed_all_ = false;      // the next call need not ask the socket
   ReceiveBuffer* buffer_ = nullptr;
-  base::Bytes received_;  // ciphertext not yet taken by OpenSSL: in *buffer_ or in unread_
-  std::vector<std::uint8_t> unread_;  // what was left in *buffer_ when a call ended
+  base::Bytes received_;  // not yet taken by OpenSSL or reader: in *buffer_, in unread_, or fed
+  std::vector<std::uint8_t> unread_;  // what of received_ was left when a call ended
   certs::SslPtr tls_;
 };
 

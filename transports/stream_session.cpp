@@ -1,8 +1,6 @@
 // Stream sessions. Everything that happens to one goes through advance(), and ends in settle().
 #include "transports/stream_session.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -10,6 +8,9 @@
 
 #include "certs/store.h"
 #include "certs/tls_context.h"
+#include "transports/framed_session.h"
+#include "transports/http2/server_session.h"
+#include "transports/http_workspace.h"
 
 namespace transports {
 
@@ -40,15 +41,13 @@ StreamSession::StreamSession(Host& host, int descriptor, const base::Endpoint& c
               descriptor),
       client_(client) {}
 
-StreamSession::~StreamSession() {
-  if (home_) *home_ = nullptr;
-}
+StreamSession::~StreamSession() = default;
 
 void StreamSession::start(base::TimePoint now) {
   idle_since_ = now;
   if (!conf::row_of(host_.protocol).encrypted) {
     channel_.emplace(socket_.native_handle());
-    open_ = true;
+    begin();
   }
   settle(now);
 }
@@ -57,7 +56,8 @@ void StreamSession::advance(bool readable) {
   base::TimePoint now{};
   if (!ended_ && (open_ || shake_hands())) {
     // The client's first query may have come with the end of its handshake.
-    const bool just_opened = !std::exchange(open_, true);
+    const bool just_opened = !open_;
+    if (just_opened) begin();
     const Batch turn(host_.context.answerer);
     now = turn.now();
     converse(readable || just_opened, now);
@@ -71,7 +71,8 @@ void StreamSession::advance(bool readable) {
 /// gets no DNS (RFC 7858 §3.1).
 bool StreamSession::shake_hands() {
   if (!channel_) {
-    certs::SslPtr tls = host_.context.certificates->make_session(certs::alpn_dot);
+    certs::SslPtr tls = host_.context.certificates->make_session(
+        host_.protocol == conf::Protocol::doh ? certs::alpn_http2 : certs::alpn_dot);
     if (!tls) {
       end();
       return false;
@@ -93,21 +94,17 @@ bool StreamSession::shake_hands() {
 void StreamSession::converse(bool readable, base::TimePoint now) {
   StreamWorkspace& work = host_.context.streams;
   work.output_used = 0;
+  now_ = now;
   if (stalled_) send(now);
-  answer_whole_messages(now);
+  if (!ended_) codec_->go_on(now);
   readable = readable || more_inside_;
   for (int reads = 0; readable && !ended_ && may_read(); ++reads) {
     if (reads == reads_per_wake_up) {
       schedule();
       break;
     }
-    const bool was_empty = frames_.empty();
     const ChannelResult result = channel_->read(work.input);
-    frames_.feed({work.input.data(), result.octets});
-    answer_whole_messages(now);
-    frames_.keep();
-    if (was_empty || idle_since_ == now)
-      begun_at_ = now;  // what is left, if anything, is another message
+    if (result.octets != 0) codec_->take({work.input.data(), result.octets}, now);
     more_inside_ = result.status == ChannelStatus::ok;
     read_wants_write_ = result.status == ChannelStatus::want_write;
     read_closed_ = result.status == ChannelStatus::closed;
@@ -117,81 +114,35 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
   if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) send(now);
 }
 
-void StreamSession::answer_whole_messages(base::TimePoint now) {
-  const StreamWorkspace& work = host_.context.streams;
-  while (!ended_ && may_answer()) {
-    const std::optional<base::Bytes> message = frames_.next();
-    if (!message) {
-      if (!frames_.sound()) refuse_the_rest();
-      return;
-    }
-    idle_since_ = now;
-    answer(*message, now);
-    if (work.output_used >= StreamWorkspace::output_flush) send(now);
+/// What is spoken is settled by the handshake.
+void StreamSession::begin() {
+  open_ = true;
+  Carrier& carrier = *this;
+  if (host_.protocol == conf::Protocol::doh) {
+    codec_ = std::make_unique<http2::ServerSession>(carrier);
+  } else {
+    codec_ = std::make_unique<FramedSession>(carrier);
   }
 }
 
-void StreamSession::answer(base::Bytes message, base::TimePoint now) {
+base::MutableBytes StreamSession::room() {
   StreamWorkspace& work = host_.context.streams;
-  ListenerContext& context = host_.context;
-  Query& query = work.query;
-  query.verdict = dns::parse_request(message, query.request);
-  if (query.verdict == dns::Verdict::drop) {
-    refuse_the_rest();
-    return;
-  }
+  return base::MutableBytes{work.output}.subspan(work.output_used);
+}
+
+void StreamSession::put(std::size_t octets) {
+  StreamWorkspace& work = host_.context.streams;
+  work.output_used += octets;
+  if (work.output_used >= StreamWorkspace::output_flush) send(now_);
+}
+
+void StreamSession::introduce(Query& query, base::TimePoint now) const {
   query.protocol = host_.protocol;
   query.listener = host_.index;
   query.client = client_;
   query.size_limit = dns::message_size_max;
   query.received = now;
-  query.deadline = now + context.limits.query_timeout;
-
-  std::uint8_t* const frame = work.output.data() + work.output_used;
-  Reply reply{.out = {frame + frame_prefix_size, dns::message_size_max}, .size = 0, .summary = {}};
-  if (!context.answerer.answer_now(query, reply)) {
-    WaitingPlace place(context.waiting);
-    if (place) {
-      if (!home_) home_ = std::make_shared<StreamSession*>(this);
-      ++under_way_;
-      boost::asio::co_spawn(
-          context.io, answer_later(home_, context.answerer, context.drops, std::move(place), query),
-          boost::asio::detached);
-      return;
-    }
-    context.answerer.answer_overload(query, reply);
-  }
-  if (reply.size == 0) return;
-  base::store_u16(frame, static_cast<std::uint16_t>(reply.size));
-  work.output_used += frame_prefix_size + reply.size;
-}
-
-/// Whoever frames responses or scraps is lost in its stream, or speaks something else.
-void StreamSession::refuse_the_rest() {
-  host_.context.drops.not_a_query.add();
-  draining_ = true;
-}
-
-Awaitable<void> StreamSession::answer_later(std::shared_ptr<StreamSession*> home,
-                                            Answerer& answerer, DropCounters& drops,
-                                            WaitingPlace place, Query query) {
-  const Answer answer = co_await answerer.answer(query);
-  if (*home != nullptr && !(*home)->ended_) {
-    (*home)->take_late(answer);
-  } else {
-    drops.client_gone.add();  // RFC 7766 §6.2.4: nothing is sent to a client that left
-  }
-}
-
-void StreamSession::take_late(const Answer& answer) {
-  --under_way_;
-  if (!answer.wire.empty()) {
-    std::array<std::uint8_t, frame_prefix_size> prefix{};
-    base::store_u16(prefix.data(), static_cast<std::uint16_t>(answer.wire.size()));
-    unsent_.insert(unsent_.end(), prefix.begin(), prefix.end());
-    unsent_.insert(unsent_.end(), answer.wire.begin(), answer.wire.end());
-  }
-  schedule();
+  query.deadline = now + host_.context.limits.query_timeout;
 }
 
 /// Hands all that is ready to the channel in one call.
@@ -228,19 +179,21 @@ void StreamSession::send(base::TimePoint now) {
     sent_since_stall_ = 0;
   }
   stalled_ = true;
-  if (rest.size() > unsent_max) {
-    host_.context.drops.slow_client.add();
-    end();
-  }
 }
 
 /// Decides what is waited for, or that it is over. Nothing may touch the session after this.
 void StreamSession::settle(base::TimePoint now) {
-  if (!ended_ && open_ && (read_closed_ || draining_) && !has_work()) {
-    channel_->shutdown();
-    end();
+  if (!ended_ && open_) {
+    if (is_done()) {
+      channel_->shutdown();
+      end();
+    } else if (unsent_.size() - unsent_from_ + codec_->kept() > unsent_max) {
+      host_.context.drops.slow_client.add();
+      end();
+    }
   }
   if (ended_) {
+    codec_.reset();
     if (!read_waits_ && !write_waits_) host_.on_end(*this);
     return;
   }
@@ -253,6 +206,11 @@ void StreamSession::settle(base::TimePoint now) {
   set_deadline();
   of_idle.unlink();
   if (!has_work()) host_.context.streams.idle.push_back(*this);
+}
+
+bool StreamSession::is_done() const {
+  if (codec_->is_over()) return unsent_.empty();
+  return (read_closed_ || draining_) && !has_work();
 }
 
 void StreamSession::wait_for_what_is_wanted() {
@@ -280,7 +238,9 @@ void StreamSession::set_deadline() {
   TimerWheel& timers = host_.context.timers;
   if (!open_) return timers.set(*this, idle_since_ + limits.handshake_timeout);
   if (stalled_) return timers.set(*this, stalled_since_ + limits.message_timeout);
-  if (!frames_.empty() && may_read()) return timers.set(*this, begun_at_ + limits.message_timeout);
+  const base::TimePoint owed_since = codec_->owed_since();
+  if (owed_since != base::TimePoint::max())
+    return timers.set(*this, owed_since + limits.message_timeout);
   if (has_work()) return timers.clear(*this);
   timers.set(*this, idle_since_ + limits.idle_timeout);
 }
@@ -289,12 +249,11 @@ void StreamSession::on_deadline(base::TimePoint now) {
   if (!open_) {
     if (conf::row_of(host_.protocol).encrypted) host_.handshakes.failed("timeout");
     end();
-  } else if (stalled_ || !frames_.empty()) {
+  } else if (stalled_ || codec_->owed_since() != base::TimePoint::max()) {
     host_.context.drops.slow_client.add();
     end();
   } else {
-    channel_->shutdown();
-    end();
+    say_goodbye(now);
   }
   settle(now);
 }
@@ -303,7 +262,7 @@ void StreamSession::on_deadline(base::TimePoint now) {
 /// to send: what else gets ready until then leaves in the same write.
 void StreamSession::schedule() {
   StreamWorkspace& work = host_.context.streams;
-  if (of_due.is_linked()) return;
+  if (ended_ || of_due.is_linked()) return;
   work.due.push_back(*this);
   if (std::exchange(work.due_posted, true)) return;
   boost::asio::post(host_.context.io, [&work] { work.advance_due(); });
@@ -329,14 +288,31 @@ bool StreamWorkspace::evict_one() {
 
 void StreamSession::drain() {
   draining_ = true;
-  if (!open_) end();
+  if (!open_) {
+    end();
+  } else if (!ended_) {
+    codec_->drain();
+    if (codec_->has_work()) schedule();
+  }
   settle(base::Clock::now());
 }
 
 void StreamSession::end_politely() {
-  if (open_ && !ended_) channel_->shutdown();
+  const base::TimePoint now = base::Clock::now();
+  if (open_ && !ended_) say_goodbye(now);
   end();
-  settle(base::Clock::now());
+  settle(now);
+}
+
+/// In the words of what is spoken, then in the channel's.
+void StreamSession::say_goodbye(base::TimePoint now) {
+  codec_->drain();
+  {
+    const Batch turn(host_.context.answerer);
+    converse(false, now);
+  }
+  if (!ended_ && !stalled_) channel_->shutdown();
+  end();
 }
 
 void StreamSession::end() {
@@ -349,8 +325,7 @@ void StreamSession::end() {
   socket_.close(ignored);  // the waits end now; settle() sees to the rest
 }
 
-bool StreamSession::may_answer() const {
-  return !draining_ && !stalled_ && under_way_ < host_.context.limits.queries_per_session;
-}
+StreamWorkspace::StreamWorkspace() = default;
+StreamWorkspace::~StreamWorkspace() = default;
 
 }  // namespace transports

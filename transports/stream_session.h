@@ -1,6 +1,5 @@
-// A client's session over a stream: TCP and DoT alike, the channel is all that differs. Pipelining,
-// answers as they get ready, one write for all that are ready together. RFC 7766, RFC 7858 §3, RFC
-// 9210 §4.
+// A client's session over a stream, with TLS or without, whatever is spoken over it: handshake,
+// reading, deadlines, one write for all that is ready together. RFC 7766, RFC 7858 §3, RFC 9210 §4.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -15,20 +14,22 @@
 #include <vector>
 
 #include "transports/channel.h"
-#include "transports/framing.h"
 #include "transports/handshake_counters.h"
 #include "transports/listeners/listeners.h"
 #include "transports/query.h"
+#include "transports/session_codec.h"
 #include "transports/session_registry.h"
 #include "transports/timer_wheel.h"
 
 namespace transports {
 
+struct HttpWorkspace;
+
 using ListHook =
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// Owned by its host. Idle, it holds no buffer, no coroutine and no timer of its own.
-class StreamSession final : private TimerWheel::Entry {
+class StreamSession final : private TimerWheel::Entry, private Carrier {
  public:
   /// The listener, as its sessions see it; outlives them.
   class Host {
@@ -69,38 +70,42 @@ class StreamSession final : private TimerWheel::Entry {
   void advance(bool readable);
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
-  void answer_whole_messages(base::TimePoint now);
-  void answer(base::Bytes message, base::TimePoint now);
-  void refuse_the_rest();
-  static Awaitable<void> answer_later(std::shared_ptr<StreamSession*> home, Answerer& answerer,
-                                      DropCounters& drops, WaitingPlace place, Query query);
-  void take_late(const Answer& answer);
+  void begin();
   void send(base::TimePoint now);
   void settle(base::TimePoint now);
   void wait_for_what_is_wanted();
   void set_deadline();
   void on_deadline(base::TimePoint now) override;
-  void schedule();
+  void say_goodbye(base::TimePoint now);
   void end();
 
-  [[nodiscard]] bool may_answer() const;
-  [[nodiscard]] bool may_read() const { return may_answer() && !read_closed_; }
-  [[nodiscard]] bool has_work() const { return under_way_ != 0 || !unsent_.empty(); }
+  [[nodiscard]] bool is_done() const;
+  [[nodiscard]] bool may_read() const { return !stalled_ && !read_closed_ && codec_->wants_more(); }
+  [[nodiscard]] bool has_work() const { return !unsent_.empty() || (codec_ && codec_->has_work()); }
+
+  // What the codec asks for.
+  [[nodiscard]] ListenerContext& context() const override { return host_.context; }
+  base::MutableBytes room() override;
+  void put(std::size_t octets) override;
+  [[nodiscard]] bool is_stalled() const override { return stalled_ || ended_; }
+  void schedule() override;
+  void heard() override { idle_since_ = now_; }
+  void take_no_more() override { draining_ = true; }
+  [[nodiscard]] const base::Endpoint& client() const override { return client_; }
+  void introduce(Query& query, base::TimePoint now) const override;
 
   Host& host_;
   std::optional<SessionPlace> place_;
   Socket socket_;
   base::Endpoint client_;
-  std::optional<Channel> channel_;  // over TLS, made when the first octet has come
-  FrameReader frames_;
-  std::vector<std::uint8_t> unsent_;      // frames that wait for the socket
-  std::size_t unsent_from_ = 0;           // what of it is sent
-  std::shared_ptr<StreamSession*> home_;  // made for the first answer that has to wait
+  std::optional<Channel> channel_;       // over TLS, made when the first octet has come
+  std::unique_ptr<SessionCodec> codec_;  // once the handshake has said which
+  std::vector<std::uint8_t> unsent_;     // frames that wait for the socket
+  std::size_t unsent_from_ = 0;          // what of it is sent
   base::TimePoint idle_since_{};
-  base::TimePoint begun_at_{};  // the message that is not whole yet
+  base::TimePoint now_{};  // of this wake-up
   base::TimePoint stalled_since_{};
   std::size_t sent_since_stall_ = 0;
-  std::uint32_t under_way_ = 0;
   bool open_ = false;     // the handshake is done
   bool stalled_ = false;  // the socket did not take all
   bool read_closed_ =
@@ -117,11 +122,14 @@ class StreamSession final : private TimerWheel::Entry {
 /// What a worker's stream sessions share: memory for the wake-up at hand, and their order. Owned by
 /// the worker; large, hence on the heap.
 struct StreamWorkspace {
+  StreamWorkspace();
+  ~StreamWorkspace();
+
   static constexpr std::size_t input_size = 16384;
   /// Written out once this is reached, so that there is always room for one more answer.
   static constexpr std::size_t output_flush = 65536;
   static constexpr std::size_t output_size =
-      output_flush + frame_prefix_size + dns::message_size_max;
+      output_flush + Carrier::head_size_max + dns::message_size_max;
 
   template <ListHook StreamSession::* hook>
   using List = boost::intrusive::list<StreamSession, boost::intrusive::constant_time_size<false>,
@@ -137,6 +145,7 @@ struct StreamWorkspace {
   std::array<std::uint8_t, output_size> output;
   std::size_t output_used = 0;
   Query query;
+  std::unique_ptr<HttpWorkspace> http;  ///< made for the first session that speaks it
   List<&StreamSession::of_idle> idle;
   List<&StreamSession::of_due> due;
   bool due_posted = false;

@@ -21,6 +21,11 @@ DropCounters::DropCounters(base::MetricSheet& sheet)
       session_evicted(drops(sheet, "session_evicted")),
       no_descriptors(drops(sheet, "no_descriptors")),
       slow_client(drops(sheet, "slow_client")),
+      octet_limit(drops(sheet, "octet_limit")),
+      http_protocol(drops(sheet, "http_protocol")),
+      http_fields(drops(sheet, "http_fields")),
+      http2_resets(drops(sheet, "http2_resets")),
+      http2_frames(drops(sheet, "http2_frames")),
       client_gone(drops(sheet, "client_gone")) {}
 
 }  // namespace transports

@@ -18,6 +18,11 @@ struct DropCounters {
   base::Counter& session_evicted;  ///< an idle session that gave way to a new one
   base::Counter& no_descriptors;   ///< accept failed: out of files or memory
   base::Counter& slow_client;      ///< a message begun and not ended, or answers not read, in time
+  base::Counter& octet_limit;      ///< more is kept of messages than all of them may take
+  base::Counter& http_protocol;    ///< a connection that spoke HTTP wrongly
+  base::Counter& http_fields;      ///< ... that sent header fields without end
+  base::Counter& http2_resets;     ///< ... that opened and reset streams without end
+  base::Counter& http2_frames;     ///< ... that sent frames of no use without end
   base::Counter& client_gone;      ///< the answer came when its session had ended
 };
 

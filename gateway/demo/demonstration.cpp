@@ -122,7 +122,8 @@ conf::Config Demonstration::configuration() const {
   config.source = "the demonstration";
   const std::uint16_t encrypted = free_port(dot_port);
   config.server.listen = {listener("udp", plain), listener("tcp", plain),
-                          listener("tls", encrypted), listener("quic", encrypted)};
+                          listener("tls", encrypted), listener("quic", encrypted),
+                          listener("https", free_port(doh_port))};
   config.server.state_directory = scratch_.path();
   config.server.forward_special_names = {*dns::Name::from_text("test.")};
   config.upstreams = {upstream("tls", server_.dot()), upstream("udp", server_.plain())};
@@ -157,7 +158,6 @@ std::string Demonstration::greeting(std::span<const conf::ListenAddress> listeni
         text += std::format("  kdig {} +tcp big.demo.test TXT\n", server);
         text += std::format("  sallyport query @tcp://{} big.demo.test TXT\n\n", at.to_text());
         break;
-      case conf::Protocol::doh: break;  // not listened on
       case conf::Protocol::dot:
         text += moved(dot_port, at.port);
         text += std::format("  kdig {} +tls-ca={} +tls-hostname=127.0.0.1 www.demo.test\n", server,
@@ -169,6 +169,15 @@ std::string Demonstration::greeting(std::span<const conf::ListenAddress> listeni
         text += std::format("  kdig {} +quic +tls-ca={} +tls-hostname=127.0.0.1 www.demo.test\n",
                             server, authority_file);
         text += std::format("  sallyport query @quic://{} --ca {} www.demo.test\n\n", at.to_text(),
+                            authority_file);
+        break;
+      case conf::Protocol::doh:
+        text += moved(doh_port, at.port);
+        text += std::format("  curl --cacert {} 'https://{}/resolve?name=www.demo.test'\n",
+                            authority_file, at.to_text());
+        text += std::format("  kdig {} +https +tls-ca={} +tls-hostname=127.0.0.1 www.demo.test\n",
+                            server, authority_file);
+        text += std::format("  sallyport query @https://{} --ca {} www.demo.test\n\n", at.to_text(),
                             authority_file);
         break;
     }

@@ -50,6 +50,7 @@ class Demonstration {
  public:
   static constexpr std::uint16_t plain_port = 5354;
   static constexpr std::uint16_t dot_port = 8853;
+  static constexpr std::uint16_t doh_port = 8443;
   static constexpr std::uint16_t admin_port = 8953;
 
   /// `json`: query lines and log as JSON.

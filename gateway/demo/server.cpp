@@ -14,6 +14,7 @@
 #include "conf/config.h"
 #include "gateway/admin/metrics_table.h"
 #include "gateway/demo/answerer.h"
+#include "transports/doh_service.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/sockets.h"
 #include "transports/listeners/udp_batch.h"
@@ -50,9 +51,9 @@ class Server::Impl {
  public:
   Impl(const std::string& state_directory, base::Log& log)
       : certificates_(make_certificate(state_directory, log)),
-        context_{io_,       answerer_, limits_,    proxy_,    certificates_.get(),  waiting_,
-                 sessions_, timers_,   udp_batch_, *streams_, metrics_.add_sheet(), drops_,
-                 log} {
+        context_{io_,      answerer_, limits_, proxy_,     doh_,      certificates_.get(),
+                 waiting_, sessions_, timers_, udp_batch_, *streams_, metrics_.add_sheet(),
+                 drops_,   log} {
     make_plain_listeners();
     listeners_.push_back(transports::make_listener(loopback(conf::Protocol::dot, 0), 2, context_));
     for (const auto& listener : listeners_) listener->start();
@@ -96,6 +97,7 @@ class Server::Impl {
   std::unique_ptr<certs::Store> certificates_;
   const conf::Limits limits_;
   const conf::Proxy proxy_;
+  const transports::DohService doh_;
   transports::WaitingBudget waiting_{limits_.queries_waiting};
   transports::SessionRegistry sessions_;
   asio::io_context io_{1};

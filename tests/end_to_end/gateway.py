@@ -57,10 +57,9 @@ class Sallyport(Server):
         self._ports = {}
 
     def configure(self):
-        plain, encrypted, self.admin_port = self.ports.take(), self.ports.take(), self.ports.take()
-        self._ports = {
-            scheme: encrypted if scheme in ("tls", "quic") else plain for scheme in self.listen
-        }
+        plain, encrypted, web, self.admin_port = (self.ports.take() for _ in range(4))
+        of_scheme = {"tls": encrypted, "quic": encrypted, "https": web}
+        self._ports = {scheme: of_scheme.get(scheme, plain) for scheme in self.listen}
         self.write_config()
 
     def write_config(self):

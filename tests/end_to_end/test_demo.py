@@ -58,18 +58,21 @@ class Demo(EndToEndTest):
         self.assertEqual(
             {command.split()[0] for command in commands}, {"dig", "kdig", "curl", "sallyport"}
         )
-        for scheme in ("udp", "tcp", "tls"):
+        for scheme in ("udp", "tcp", "tls", "https"):
             self.assertIn(f"sallyport query @{scheme}://", " ".join(commands))
         for command in commands:
             with self.subTest(command=command):
                 name, *arguments = shlex.split(command)
                 told = run(*arguments) if name == "sallyport" else run_peer(name, *arguments)
                 self.assertEqual(told.returncode, OK, told.stdout + told.stderr)
+                if name == "curl":
+                    self.assertTrue("192.0.2.80" in told.stdout or "/metrics" in command)
+                    continue
                 if "demo.test" in command:
                     self.assertIn("NOERROR", told.stdout)
                 if "www.demo.test" in command:
                     self.assertRegex(told.stdout, r"\bA\s+\d+\.\d+\.\d+\.\d+")
-        for transport in ("udp", "tcp", "dot"):
+        for transport in ("udp", "tcp", "dot", "doh"):
             shown = rf"demo\.test\. +\w+ +{transport} +NOERROR"
             until(lambda: re.search(shown, demo.screen()), f"a line for the query over {transport}")
 

@@ -14,6 +14,7 @@
 #include "tests/support/lock_count.h"
 #include "tests/support/pipeline_fixture.h"
 #include "tests/support/system_call_count.h"
+#include "transports/doh_service.h"
 #include "transports/listeners/udp_batch.h"
 #include "transports/session_registry.h"
 #include "transports/stream_session.h"
@@ -89,6 +90,7 @@ class UdpHitTest : public PipelineTest {
 
   conf::Limits limits;
   conf::Proxy proxy;
+  transports::DohService doh;
   transports::WaitingBudget waiting{100};
   transports::SessionRegistry sessions;
   transports::TimerWheel timers{context};
@@ -97,9 +99,9 @@ class UdpHitTest : public PipelineTest {
       std::make_unique<transports::StreamWorkspace>();
   base::MetricSheet& sheet = metrics.add_sheet();
   transports::DropCounters drops{sheet};
-  transports::ListenerContext listener_context{context, pipeline, limits, proxy,     nullptr,
-                                               waiting, sessions, timers, udp_batch, *streams,
-                                               sheet,   drops,    log};
+  transports::ListenerContext listener_context{context,  pipeline, limits,   proxy,  doh,
+                                               nullptr,  waiting,  sessions, timers, udp_batch,
+                                               *streams, sheet,    drops,    log};
   std::unique_ptr<transports::Listener> listener;
   int client = -1;
   std::vector<std::uint8_t> packet = packet_for(question_of("www.example."));

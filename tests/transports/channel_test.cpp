@@ -105,6 +105,48 @@ TEST_P(Channels, OkMeansThereMayBeMoreAndNothingIsLost) {
   EXPECT_EQ(all, out);
 }
 
+TEST_P(Channels, WhatIsFedIsReadFirstAndNothingIsLost) {
+  shake_hands();
+  Octets out(10'000);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(i * 7);
+  for (const std::size_t fed : {std::size_t{1}, std::size_t{700}, std::size_t{20'000}}) {
+    for (const std::size_t read_at_once : {std::size_t{100}, std::size_t{50'000}}) {
+      ASSERT_EQ(client_->write(out).octets, out.size());
+      Octets borrowed(fed);
+      const auto arrived = ::recv(ends_[1], borrowed.data(), borrowed.size(), 0);
+      ASSERT_GT(arrived, 0);
+      const auto count = static_cast<std::size_t>(arrived);
+      server_->feed({borrowed.data(), count}, count < fed);
+      Octets all;
+      Octets piece(read_at_once);
+      ChannelResult read{};
+      do {
+        read = server_->read(piece);
+        borrowed.assign(fed, 0xEE);  // it was only lent
+        all.insert(all.end(), piece.begin(),
+                   piece.begin() + static_cast<std::ptrdiff_t>(read.octets));
+      } while (read.status == ChannelStatus::ok);
+      EXPECT_EQ(read.status, ChannelStatus::want_read);
+      EXPECT_EQ(all, out) << fed << " fed, read by " << read_at_once;
+    }
+  }
+}
+
+TEST_P(Channels, AFeedThatWasAllAsksTheSocketNoMoreInThatCall) {
+  shake_hands();
+  const Octets message(100, 'x');
+  ASSERT_EQ(client_->write(message).octets, 100U);
+  Octets borrowed(1000);
+  const auto arrived = ::recv(ends_[1], borrowed.data(), borrowed.size(), 0);
+  ASSERT_GT(arrived, 0);
+  ASSERT_EQ(client_->write(message).octets, 100U);
+  server_->feed({borrowed.data(), static_cast<std::size_t>(arrived)}, true);
+  Octets in(1000);
+  EXPECT_EQ(server_->read(in).octets, 100U) << "the second came later";
+  EXPECT_EQ(server_->read(in).octets, 100U);
+  EXPECT_EQ(server_->read(in).status, ChannelStatus::want_read);
+}
+
 TEST_P(Channels, FullSocketWantsWritingAndTheRestMayHaveMoved) {
   shake_hands();
   Octets out(4'000'000);

@@ -336,6 +336,62 @@ TEST_F(Attack, GarbageIsAProtocolError) {
   EXPECT_EQ(code(), Code::protocol_error);
 }
 
+TEST_F(Attack, Rfc9113_5_1_NothingMoreComesOnAStreamThatTheClientHasEnded) {
+  const std::string request = frame(headers, end_stream | end_headers, 1, get_fields);
+  const std::string post = frame(headers, end_headers, 1, "\x83" + get_fields.substr(1));
+  const std::string cancel = frame(rst_stream, 0, 1, std::string("\0\0\0\x08", 4));
+  for (const std::string& ended : {request, post + cancel}) {
+    for (const std::string& more : {request, frame(data, 0, 1, "x")}) {
+      for (const bool together : {false, true}) {
+        Peer each(Role::server);
+        each.answer = "x";
+        each.take(std::string(preface) + frame(settings, 0, 0, ""));
+        if (!together) each.take(ended);
+        each.output();
+        each.take(together ? ended + more : more);
+        last = each.output();
+        EXPECT_TRUE(each.session.over());
+        EXPECT_EQ(code(), Code::stream_closed);
+      }
+    }
+  }
+}
+
+TEST_F(Attack, Rfc9113_5_1_1_StreamsThatWereSkippedCannotBeOpened) {
+  server.answer = "x";
+  const auto get = [](std::uint32_t id) {
+    return frame(headers, end_stream | end_headers, id, get_fields);
+  };
+  server.take(get(1) + get(9) + get(11) + get(13));
+  server.output();
+  EXPECT_FALSE(server.session.over());
+  server.take(get(5));
+  last = server.output();
+  EXPECT_TRUE(server.session.over());
+  EXPECT_EQ(code(), Code::protocol_error);
+}
+
+TEST_F(Attack, Rfc9113_5_1_WhatIsOnItsWayToAStreamThatWeResetIsIgnored) {
+  Peer each(Role::server);
+  each.refuse = true;
+  each.take(std::string(preface) + frame(settings, 0, 0, ""));
+  const std::string trailers =
+      frame(headers, end_stream | end_headers, 1, std::string("\0\1x\1y", 5));
+  each.take(frame(headers, end_headers, 1, "\x83" + get_fields.substr(1)) + frame(data, 0, 1, "x"));
+  each.output();
+  each.take(frame(data, 0, 1, "y") + trailers);
+  each.output();
+  EXPECT_FALSE(each.session.over());
+  EXPECT_EQ(each.session.abuse(), Abuse::none);
+}
+
+TEST_F(Attack, Rfc9113_6_3_PriorityOfTheConnectionIsAnError) {
+  server.take(frame(priority, 0, 0, std::string("\0\0\0\1\1", 5)));
+  last = server.output();
+  EXPECT_TRUE(server.session.over());
+  EXPECT_EQ(code(), Code::protocol_error);
+}
+
 TEST_F(Attack, RequestsMakeUpForWhatComesWithThem) {
   const int times = flood([&](std::uint32_t id) {
     server.answer = "x";

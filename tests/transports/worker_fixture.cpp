@@ -133,6 +133,7 @@ Worker::Worker(conf::Limits worker_limits, const certs::Store* certificates)
               .answerer = answerer,
               .limits = limits,
               .proxy = proxy,
+              .doh = doh,
               .certificates = certificates,
               .waiting = waiting,
               .sessions = sessions,

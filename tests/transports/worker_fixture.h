@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "certs/store.h"
 #include "transports/answerer.h"
+#include "transports/doh_service.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
 #include "transports/quic/workspace.h"
@@ -102,8 +103,9 @@ class Worker {
   WaitingBudget
       waiting;  // before the loop: queries that still wait when it ends give their places back
   boost::asio::io_context io{1};
-  conf::Limits limits;  ///< before the first listen(), or on the worker
-  conf::Proxy proxy;    ///< likewise
+  conf::Limits limits;             ///< before the first listen(), or on the worker
+  conf::Proxy proxy;               ///< likewise
+  DohService doh{conf::Config{}};  ///< likewise
   FakeAnswerer answerer{io};
   SessionRegistry sessions;
   TimerWheel timers{io};

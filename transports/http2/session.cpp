@@ -41,9 +41,6 @@ nghttp2_nv to_nv(const HttpField& field) {
 struct Session::Thunks {
   static Session& self(void* data) { return *static_cast<Session*>(data); }
 
-  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* data) {
-    return self(data).on_begin_frame(*head);
-  }
   static int begin_fields(nghttp2_session*, const nghttp2_frame* frame, void* data) {
     return self(data).on_begin_fields(*frame);
   }
@@ -61,10 +58,6 @@ struct Session::Thunks {
     if (Stream* const stream = self(data).stream_of(id))
       self(data).owner_.on_content(*stream, {octets, size});
     return 0;
-  }
-  /// A frame of a type that we do not know: it was counted, and is ignored (RFC 9113 §4.1).
-  static int extension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
-    return NGHTTP2_ERR_CANCEL;
   }
   static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* data) {
     self(data).on_frame_sent(*frame);
@@ -90,12 +83,10 @@ struct Session::Thunks {
     static nghttp2_session_callbacks* const made = [] {
       nghttp2_session_callbacks* table = nullptr;
       nghttp2_session_callbacks_new(&table);
-      nghttp2_session_callbacks_set_on_begin_frame_callback(table, &begin_frame);
       nghttp2_session_callbacks_set_on_begin_headers_callback(table, &begin_fields);
       nghttp2_session_callbacks_set_on_header_callback(table, &field);
       nghttp2_session_callbacks_set_on_frame_recv_callback(table, &frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, &content);
-      nghttp2_session_callbacks_set_unpack_extension_callback(table, &extension);
       nghttp2_session_callbacks_set_on_frame_send_callback(table, &frame_sent);
       nghttp2_session_callbacks_set_on_stream_close_callback(table, &closed);
       nghttp2_session_callbacks_set_send_data_callback(table, &send_content);
@@ -112,9 +103,6 @@ struct Session::Thunks {
       nghttp2_option_set_max_settings(options, settings_entries_max);
       nghttp2_option_set_peer_max_concurrent_streams(options, streams_before_settings);
       nghttp2_option_set_max_outbound_ack(options, acknowledgements_waiting_max);
-      // Without this on_begin_frame() would not hear of them.
-      for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; ++type)
-        nghttp2_option_set_user_recv_extension_type(options, static_cast<std::uint8_t>(type));
       return options;
     }();
     return made;
@@ -123,6 +111,7 @@ struct Session::Thunks {
 
 Session::Session(Role role, Owner& owner, Memory& memory, const Settings& settings)
     : owner_(owner),
+      heads_(role == Role::server ? NGHTTP2_CLIENT_MAGIC_LEN : 0),
       resets_(HttpLimits::resets_at_once, HttpLimits::resets_each_second),
       frames_(frames_at_once, frames_each_second),
       role_(role) {
@@ -151,6 +140,7 @@ Session::Session(Role role, Owner& owner, Memory& memory, const Settings& settin
 void Session::take(base::Bytes octets, base::TimePoint now) {
   if (broken_) return;
   now_ = now;
+  heads_.take(octets, [this](const FrameHead& head) { on_frame_head(head); });
   const nghttp2_ssize taken =
       nghttp2_session_mem_recv2(session_.get(), octets.data(), octets.size());
   if (taken >= 0) return;
@@ -260,11 +250,39 @@ void Session::end_over(Abuse abuse) {
   terminate(Code::enhance_your_calm);
 }
 
-int Session::on_begin_frame(const nghttp2_frame_hd& head) {
+void Session::on_frame_head(const FrameHead& head) {
   const bool of_use = head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_RST_STREAM ||
                       (head.type == NGHTTP2_DATA && head.length != 0);
   if (!of_use && !frames_.take(now_)) end_over(Abuse::frames);
-  return 0;
+  if (role_ == Role::client) return;
+  if (const Code code = objection(head); code != Code::no_error) terminate(code);
+}
+
+/// To what nghttp2 ignores. Of streams that we have reset more may be on its way, and nobody is to
+/// blame for it.
+Code Session::objection(const FrameHead& head) {
+  // RFC 9113 §6.3; RFC 7540's priorities are none of ours.
+  if (head.type == NGHTTP2_PRIORITY && head.stream == 0) return Code::protocol_error;
+  const bool of_message = head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA;
+  if (of_message && head.stream != 0 && std::ranges::contains(ended_, head.stream))
+    return Code::stream_closed;  // §5.1, "closed"
+  if (head.type == NGHTTP2_RST_STREAM ||
+      (of_message && (head.flags & NGHTTP2_FLAG_END_STREAM) != 0))
+    ended_[ended_next_++ % ended_.size()] = head.stream;
+  return head.type == NGHTTP2_HEADERS ? objection_to_stream(head.stream) : Code::no_error;
+}
+
+/// §5.1.1: what was left out cannot be opened any more.
+Code Session::objection_to_stream(std::int32_t id) {
+  if (id > newest_) {
+    if (id > newest_ + 2) {
+      skipped_from_ = newest_ + 2;
+      skipped_to_ = id;
+    }
+    newest_ = id;
+    return Code::no_error;
+  }
+  return id >= skipped_from_ && id < skipped_to_ ? Code::protocol_error : Code::no_error;
 }
 
 int Session::on_begin_fields(const nghttp2_frame& frame) {
@@ -343,7 +361,7 @@ int Session::on_closed(std::int32_t id, std::uint32_t code) {
 int Session::send_content(const nghttp2_frame& frame, const std::uint8_t* head, std::size_t size,
                           Stream& stream) {
   if (!output_->has_room()) return NGHTTP2_ERR_WOULDBLOCK;
-  output_->put({head, frame_head_size});
+  output_->put({head, FrameHeads::size});
   static_cast<void>(frame);  // never padded: we ask for none
   output_->put(stream.unsent_.first(size));
   stream.unsent_ = stream.unsent_.subspan(size);

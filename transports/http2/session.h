@@ -5,6 +5,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "transports/allowance.h"
+#include "transports/http2/frame_heads.h"
 #include "transports/http2/memory.h"
 #include "transports/http_message.h"
 
@@ -26,6 +28,7 @@ enum class Code : std::uint32_t {
   no_error = 0x0,
   protocol_error = 0x1,
   internal_error = 0x2,
+  stream_closed = 0x5,
   refused_stream = 0x7,
   cancel = 0x8,
   enhance_your_calm = 0xb,
@@ -107,8 +110,7 @@ class Session {
    protected:
     ~Output() = default;
   };
-  static constexpr std::size_t frame_head_size = 9;
-  static constexpr std::size_t frame_size_max = frame_head_size + 16'384;
+  static constexpr std::size_t frame_size_max = FrameHeads::size + 16'384;
 
   /// Its first octets (SETTINGS, and a client's preface) are to be written at once.
   Session(Role role, Owner& owner, Memory& memory, const Settings& settings);
@@ -138,6 +140,8 @@ class Session {
   [[nodiscard]] std::size_t room_for_requests() const;
 
   void reset(Stream& stream, Code code);
+  /// Null when it is closed.
+  [[nodiscard]] Stream* find(std::int32_t id) const { return stream_of(id); }
   void ping();
   /// No new streams; those that are open go on (RFC 9113 §6.8).
   void go_away();
@@ -150,7 +154,9 @@ class Session {
     void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
   };
 
-  int on_begin_frame(const nghttp2_frame_hd& head);
+  void on_frame_head(const FrameHead& head);
+  [[nodiscard]] Code objection(const FrameHead& head);
+  [[nodiscard]] Code objection_to_stream(std::int32_t id);
   int on_begin_fields(const nghttp2_frame& frame);
   int on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
   int on_frame(const nghttp2_frame& frame);
@@ -166,6 +172,7 @@ class Session {
   std::unique_ptr<nghttp2_session, Delete> session_;
   Output* output_ = nullptr;  // inside write_to()
   base::TimePoint now_{};
+  FrameHeads heads_;
   Allowance resets_;
   Allowance frames_;
   const Role role_;
@@ -173,6 +180,14 @@ class Session {
   bool broken_ = false;  // nghttp2 must not be called again
   bool said_last_words_ = false;
   std::size_t requests_open_ = 0;
+
+  // Streams of which a client may say nothing any more (RFC 9113 §5.1): nghttp2 forgets a stream
+  // with its end, and would ignore it.
+  std::array<std::int32_t, 4> ended_{};  // by the client, those that were the last to be
+  std::size_t ended_next_ = 0;
+  std::int32_t newest_ = -1;
+  std::int32_t skipped_from_ = 0;  // left out when it went on with `skipped_to_`
+  std::int32_t skipped_to_ = 0;
 };
 
 }  // namespace transports::http2

@@ -13,9 +13,9 @@ std::unique_ptr<Listener> make_listener(const conf::ListenAddress& address, std:
                                         ListenerContext& context) {
   switch (address.protocol) {
     case conf::Protocol::udp: return std::make_unique<UdpListener>(address, index, context);
-    case conf::Protocol::doh: break;  // no URL of a listener says so
     case conf::Protocol::tcp:
-    case conf::Protocol::dot: return std::make_unique<StreamListener>(address, index, context);
+    case conf::Protocol::dot:
+    case conf::Protocol::doh: return std::make_unique<StreamListener>(address, index, context);
     case conf::Protocol::doq: return std::make_unique<DoqListener>(address, index, context);
   }
   std::unreachable();

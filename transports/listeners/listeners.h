@@ -20,6 +20,7 @@ class Store;
 
 namespace transports {
 
+struct DohService;
 class SessionRegistry;
 struct StreamWorkspace;
 class TimerWheel;
@@ -35,6 +36,7 @@ struct ListenerContext {
   Answerer& answerer;                ///< the worker's
   const conf::Limits& limits;        ///< the worker's; read anew for each query, may change between
   const conf::Proxy& proxy;          ///< likewise
+  const DohService& doh;             ///< likewise
   const certs::Store* certificates;  ///< null where nothing is encrypted
   WaitingBudget& waiting;
   SessionRegistry& sessions;

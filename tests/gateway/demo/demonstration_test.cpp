@@ -85,8 +85,7 @@ TEST(ScratchDirectory, IsItsOwnersAloneAndGoes) {
 TEST(Demonstration, ListensOnEveryTransportAndAsksItself) {
   const Demonstration demonstration(false);
   const conf::Config config = demonstration.configuration();
-  // Clients are not answered over HTTPS, though upstreams are asked.
-  ASSERT_EQ(config.server.listen.size(), conf::protocols.size() - 1);
+  ASSERT_EQ(config.server.listen.size(), conf::protocols.size());
   for (const conf::ListenAddress& listener : config.server.listen) {
     EXPECT_TRUE(listener.endpoint.address.is_loopback()) << listener.text;
     EXPECT_GE(listener.endpoint.port, 1024) << listener.text;
