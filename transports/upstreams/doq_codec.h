@@ -14,7 +14,7 @@
 
 namespace transports {
 
-class DoqCodec final : public quic::Codec, public Asker {
+class DoqCodec final : public quic::Codec, public QuestionCodec {
  public:
   static std::shared_ptr<QuicTerms> terms(const conf::Upstream& upstream,
                                           const UpstreamContext& context,

@@ -13,7 +13,7 @@
 
 namespace transports {
 
-class Http3Codec final : public http3::Session, public Asker {
+class Http3Codec final : public http3::Session, public QuestionCodec {
  public:
   static std::shared_ptr<QuicTerms> terms(const conf::Upstream& upstream,
                                           const UpstreamContext& context,

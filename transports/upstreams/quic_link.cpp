@@ -206,7 +206,7 @@ void QuicLink::take_arrived() {
 
 /// The coroutine says goodbye and ends.
 void QuicLink::disconnect() {
-  if (asker_ != nullptr) asker_->forget_all();
+  if (question_codec_ != nullptr) question_codec_->forget_all();
   if (connection_) connection_->close_politely();
   wake();
 }
@@ -220,7 +220,7 @@ void QuicLink::wake() {
 
 std::unique_ptr<quic::Codec> QuicLink::make_codec(quic::Connection& connection) {
   auto [codec, asker] = quic_terms_.make_codec(*this, connection);
-  asker_ = asker;
+  question_codec_ = asker;
   return std::move(codec);
 }
 
@@ -238,7 +238,7 @@ void QuicLink::retire_id(quic::Connection& connection, const ngtcp2_cid&) {
 
 void QuicLink::closed(quic::Connection& connection, quic::End end) {
   ended_ = end;
-  asker_ = nullptr;
+  question_codec_ = nullptr;
   const long verified = SSL_get_verify_result(&connection.tls());
   if (quic_terms_.verify && verified != X509_V_OK) {
     verify_error_ =

@@ -22,7 +22,7 @@ namespace transports {
 
 /// What is spoken over a connection, as its link sees it. Owned by the connection; no longer called
 /// once the link has closed.
-class Asker {
+class QuestionCodec {
  public:
   // As Link's.
   [[nodiscard]] virtual bool room() const = 0;
@@ -32,13 +32,13 @@ class Asker {
   virtual void forget_all() = 0;
 
  protected:
-  ~Asker() = default;
+  ~QuestionCodec() = default;
 };
 
 /// What the links of an upstream over QUIC have in common.
 struct QuicTerms : LinkTerms {
-  /// A codec, and itself as an Asker.
-  using Made = std::pair<std::unique_ptr<quic::Codec>, Asker*>;
+  /// A codec, and itself as a QuestionCodec.
+  using Made = std::pair<std::unique_ptr<quic::Codec>, QuestionCodec*>;
   using MakeCodec = std::function<Made(Link&, quic::Streams&)>;
 
   QuicTerms(const conf::Upstream& upstream, const UpstreamContext& context,
@@ -85,10 +85,12 @@ class QuicLink final : public Link, private quic::Connection::Host {
   [[nodiscard]] bool is_over() const { return !connection_ || connection_->has_closed(); }
 
   // as a Link
-  [[nodiscard]] bool room() const override { return asker_ == nullptr || asker_->room(); }
-  void transmit(Waiting& waiting) override { asker_->transmit(waiting); }
+  [[nodiscard]] bool room() const override {
+    return question_codec_ == nullptr || question_codec_->room();
+  }
+  void transmit(Waiting& waiting) override { question_codec_->transmit(waiting); }
   void forget(Waiting& waiting) override {
-    if (asker_ != nullptr) asker_->forget(waiting);
+    if (question_codec_ != nullptr) question_codec_->forget(waiting);
   }
   void take_arrived() override;
   [[nodiscard]] bool unacknowledged() override { return connection_->unacknowledged(); }
@@ -107,7 +109,7 @@ class QuicLink final : public Link, private quic::Connection::Host {
   QuicTerms& quic_terms_;  // the base keeps them
   Descriptor descriptor_;
   base::Endpoint local_;
-  Asker* asker_ = nullptr;  // the connection's codec
+  QuestionCodec* question_codec_ = nullptr;  // the connection's codec
   std::unique_ptr<quic::Connection> connection_;
   certs::SslPtr tls_;  // the connection's
   quic::Facts facts_;
