@@ -140,7 +140,7 @@ class Stream(Flow):
         select.select([self._socket], [self._socket] if self._out else [], [], seconds)
         self.flush()
 
-    def messages(self):
+    def _read(self):
         try:
             while True:
                 octets = self._socket.recv(1 << 18)
@@ -150,8 +150,23 @@ class Stream(Flow):
                 self._in += octets
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
-        except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             self._closed = True
+
+    def octets(self, seconds=0.0):
+        """What has come in, or comes within that time, as it is; raises Closed after the last of it."""
+        self._read()
+        if not self._in and not self._closed and seconds:
+            self._wait(seconds)
+            self._read()
+        found = bytes(self._in)
+        self._in.clear()
+        if self._closed and not found:
+            raise Closed()
+        return found
+
+    def messages(self):
+        self._read()
         found = []
         at = 0
         while len(self._in) - at >= 2:

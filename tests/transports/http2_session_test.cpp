@@ -342,14 +342,17 @@ TEST_F(Attack, Rfc9113_5_1_NothingMoreComesOnAStreamThatTheClientHasEnded) {
   const std::string cancel = frame(rst_stream, 0, 1, std::string("\0\0\0\x08", 4));
   for (const std::string& ended : {request, post + cancel}) {
     for (const std::string& more : {request, frame(data, 0, 1, "x")}) {
-      Peer each(Role::server);
-      each.answer = "x";
-      each.take(std::string(preface) + frame(settings, 0, 0, "") + ended);
-      each.output();
-      each.take(more);
-      last = each.output();
-      EXPECT_TRUE(each.session.over());
-      EXPECT_EQ(code(), Code::stream_closed);
+      for (const bool together : {false, true}) {
+        Peer each(Role::server);
+        each.answer = "x";
+        each.take(std::string(preface) + frame(settings, 0, 0, ""));
+        if (!together) each.take(ended);
+        each.output();
+        each.take(together ? ended + more : more);
+        last = each.output();
+        EXPECT_TRUE(each.session.over());
+        EXPECT_EQ(code(), Code::stream_closed);
+      }
     }
   }
 }

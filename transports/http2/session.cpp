@@ -263,21 +263,26 @@ void Session::on_frame_head(const FrameHead& head) {
 Code Session::objection(const FrameHead& head) {
   // RFC 9113 §6.3; RFC 7540's priorities are none of ours.
   if (head.type == NGHTTP2_PRIORITY && head.stream == 0) return Code::protocol_error;
-  if (head.type != NGHTTP2_HEADERS && head.type != NGHTTP2_DATA) return Code::no_error;
-  const bool forgotten = nghttp2_session_find_stream(session_.get(), head.stream) == nullptr;
-  if (forgotten && head.stream != 0 && std::ranges::contains(ended_, head.stream))
+  const bool of_message = head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA;
+  if (of_message && head.stream != 0 && std::ranges::contains(ended_, head.stream))
     return Code::stream_closed;  // §5.1, "closed"
-  if (head.type == NGHTTP2_DATA) return Code::no_error;
-  if (head.stream > newest_) {
-    if (head.stream > newest_ + 2) {
+  if (head.type == NGHTTP2_RST_STREAM ||
+      (of_message && (head.flags & NGHTTP2_FLAG_END_STREAM) != 0))
+    ended_[ended_next_++ % ended_.size()] = head.stream;
+  return head.type == NGHTTP2_HEADERS ? objection_to_stream(head.stream) : Code::no_error;
+}
+
+/// §5.1.1: what was left out cannot be opened any more.
+Code Session::objection_to_stream(std::int32_t id) {
+  if (id > newest_) {
+    if (id > newest_ + 2) {
       skipped_from_ = newest_ + 2;
-      skipped_to_ = head.stream;
+      skipped_to_ = id;
     }
-    newest_ = head.stream;
-  } else if (forgotten && head.stream >= skipped_from_ && head.stream < skipped_to_) {
-    return Code::protocol_error;  // §5.1.1: it was never opened, and now it cannot be
+    newest_ = id;
+    return Code::no_error;
   }
-  return Code::no_error;
+  return id >= skipped_from_ && id < skipped_to_ ? Code::protocol_error : Code::no_error;
 }
 
 int Session::on_begin_fields(const nghttp2_frame& frame) {
@@ -317,14 +322,12 @@ int Session::on_frame(const nghttp2_frame& frame) {
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
       if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) break;
-      ended_[ended_next_++ % ended_.size()] = frame.hd.stream_id;
       if (Stream* const stream = stream_of(frame.hd.stream_id)) {
         frames_.give(frames_of_request);
         owner_.on_whole(*stream);
       }
       break;
     case NGHTTP2_RST_STREAM:
-      ended_[ended_next_++ % ended_.size()] = frame.hd.stream_id;
       if (role_ == Role::server && !resets_.take(now_)) end_over(Abuse::resets);
       break;
     case NGHTTP2_GOAWAY:

@@ -156,6 +156,7 @@ class Session {
 
   void on_frame_head(const FrameHead& head);
   [[nodiscard]] Code objection(const FrameHead& head);
+  [[nodiscard]] Code objection_to_stream(std::int32_t id);
   int on_begin_fields(const nghttp2_frame& frame);
   int on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
   int on_frame(const nghttp2_frame& frame);
@@ -180,7 +181,7 @@ class Session {
   bool said_last_words_ = false;
   std::size_t requests_open_ = 0;
 
-  // What a client may not say about its streams any more (RFC 9113 §5.1): nghttp2 forgets a stream
+  // Streams of which a client may say nothing any more (RFC 9113 §5.1): nghttp2 forgets a stream
   // with its end, and would ignore it.
   std::array<std::int32_t, 4> ended_{};  // by the client, those that were the last to be
   std::size_t ended_next_ = 0;
