@@ -34,6 +34,7 @@ HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_STREAMS, INITIAL_WINDOW, MAX_FRAME, MAX_FIEL
     CONNECT_ERROR,
     ENHANCE_YOUR_CALM,
 ) = range(12)
+FRAME_SIZE = 16_384  # of the largest, if nothing else was agreed on
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -147,9 +148,14 @@ class Http2:
         """HEADERS on a new stream if none is given; which one it is."""
         if stream is None:
             stream, self.next_stream = self.next_stream, self.next_stream + 2
-        flags = END_HEADERS | (END_STREAM if end else 0)
         encoded = fields if isinstance(fields, bytes) else block(fields)
-        self.send(frame(HEADERS, flags, stream, encoded), more)
+        first, rest = encoded[:FRAME_SIZE], encoded[FRAME_SIZE:]
+        flags = (0 if rest else END_HEADERS) | (END_STREAM if end else 0)
+        octets = [frame(HEADERS, flags, stream, first)]
+        while rest:
+            piece, rest = rest[:FRAME_SIZE], rest[FRAME_SIZE:]
+            octets.append(frame(CONTINUATION, 0 if rest else END_HEADERS, stream, piece))
+        self.send(*octets, more)
         return stream
 
     def request(self, fields, body=None, *, stream=None):
