@@ -67,6 +67,22 @@ void StreamSession::advance(bool readable) {
   settle(now);
 }
 
+void StreamSession::on_arrival(const boost::system::error_code& error, std::size_t octets) {
+  read_waits_ = false;
+  arrived_ = octets;
+  // An end of file is read again by the channel; a reset is told once.
+  if (error && error != boost::asio::error::eof && !ended_) {
+    if (!open_) host_.handshakes.failed("failed");
+    end();
+  }
+  advance(true);
+}
+
+void StreamSession::feed_arrival() {
+  const std::size_t octets = std::exchange(arrived_, 0);
+  if (octets != 0) channel_->feed(base::Bytes{arrival_}.first(octets), octets < arrival_.size());
+}
+
 /// True when done. Otherwise it goes on later, or the session has ended: what does not speak TLS
 /// gets no DNS (RFC 7858 §3.1).
 bool StreamSession::shake_hands() {
@@ -79,6 +95,7 @@ bool StreamSession::shake_hands() {
     }
     channel_.emplace(socket_.native_handle(), std::move(tls), host_.context.streams.received);
   }
+  feed_arrival();
   switch (channel_->handshake().status) {
     case ChannelStatus::ok: host_.handshakes.succeeded(channel_->facts()); return true;
     case ChannelStatus::want_read: read_wants_write_ = false; return false;
@@ -97,12 +114,14 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
   now_ = now;
   if (stalled_) send(now);
   if (!ended_) codec_->go_on(now);
-  readable = readable || more_inside_;
+  // While a receive waits, what it gets comes first.
+  readable = !read_waits_ && (readable || more_inside_ || arrived_ != 0);
   for (int reads = 0; readable && !ended_ && may_read(); ++reads) {
     if (reads == reads_per_wake_up) {
       schedule();
       break;
     }
+    feed_arrival();
     const ChannelResult result = channel_->read(work.input);
     if (result.octets != 0) codec_->take({work.input.data(), result.octets}, now);
     more_inside_ = result.status == ChannelStatus::ok;
@@ -216,12 +235,13 @@ bool StreamSession::is_done() const {
 void StreamSession::wait_for_what_is_wanted() {
   const bool write_wanted = stalled_ || read_wants_write_;
   const bool read_wanted = !read_wants_write_ && (!open_ || may_read());
-  if (read_wanted && !read_waits_) {
+  if (read_wanted && (more_inside_ || arrived_ != 0)) {
+    schedule();
+  } else if (read_wanted && !read_waits_) {
     read_waits_ = true;
-    socket_.async_wait(Socket::wait_read, [this](boost::system::error_code) {
-      read_waits_ = false;
-      advance(true);
-    });
+    socket_.async_read_some(
+        boost::asio::buffer(arrival_),
+        [this](boost::system::error_code error, std::size_t octets) { on_arrival(error, octets); });
   }
   if (write_wanted && !write_waits_) {
     write_waits_ = true;

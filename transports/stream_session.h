@@ -28,7 +28,8 @@ struct HttpWorkspace;
 using ListHook =
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-/// Owned by its host. Idle, it holds no buffer, no coroutine and no timer of its own.
+/// Owned by its host. Idle, it holds no coroutine, no timer of its own and no buffer but a small
+/// one.
 class StreamSession final : private TimerWheel::Entry, private Carrier {
  public:
   /// The listener, as its sessions see it; outlives them.
@@ -67,7 +68,13 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   friend struct StreamWorkspace;
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 
+  /// Of the client's octets, as many are received while waiting for them: a query or two. Waiting
+  /// for readiness alone would change the socket's registration with epoll at each wake-up.
+  static constexpr std::size_t arrival_size = 512;
+
   void advance(bool readable);
+  void on_arrival(const boost::system::error_code& error, std::size_t octets);
+  void feed_arrival();
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
   void begin();
@@ -98,6 +105,8 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   std::optional<SessionPlace> place_;
   Socket socket_;
   base::Endpoint client_;
+  std::array<std::uint8_t, arrival_size> arrival_;
+  std::size_t arrived_ = 0;              // octets of arrival_ that the channel does not have yet
   std::optional<Channel> channel_;       // over TLS, made when the first octet has come
   std::unique_ptr<SessionCodec> codec_;  // once the handshake has said which
   std::vector<std::uint8_t> unsent_;     // frames that wait for the socket
