@@ -12,7 +12,7 @@ from gateway import Sallyport
 from harness import PRESET, SANITIZED, EndToEndTest, temporary_folder
 from messages import A, AAAA, TXT, query, read
 
-TRANSPORTS = ("udp", "tcp", "tls")
+TRANSPORTS = ("udp", "tcp", "tls", "https", "https-get")
 STREAMS = ("tcp", "tls")
 
 ADDRESS = bytes([192, 0, 2, 1])
@@ -149,7 +149,7 @@ class RfcTest(EndToEndTest):
         return found
 
     def assert_not_answered(self, wire, **where):
-        """No answer over UDP, and over streams the connection's end instead of one."""
+        """No answer over UDP, over streams the connection's end instead of one, over HTTP a status."""
         probe = query("localhost", number=PROBE)
         with self.subTest(transport="udp", **where), self.gateway.connect("udp") as flow:
             flow.send(wire)
@@ -157,7 +157,7 @@ class RfcTest(EndToEndTest):
             # once.
             flow.send(probe)
             self.assertEqual(flow.receive()[:2], probe[:2], "answered what is no query")
-        for transport in STREAMS:
+        for transport in TRANSPORTS[1:]:
             with self.subTest(transport=transport, **where):
                 with self.gateway.connect(transport) as flow:
                     flow.send(wire)
