@@ -269,7 +269,10 @@ Table<Limits> limits() {
                   "How long a client may take for the rest of a message that has begun, and for "
                   "reading its answers."),
               row("sessions", &Limits::sessions, count(Limits::sessions_bounds), at_reload,
-                  "Connections of all clients; beyond it the one that is idle longest gives way."),
+                  "Connections of all clients; beyond it the one that is idle longest gives way. "
+                  "When seven "
+                  "of eight are taken, clients are asked to leave once they are answered (RFC "
+                  "7828)."),
               row("sessions_per_client", &Limits::sessions_per_client,
                   count(Limits::sessions_per_client_bounds), at_reload,
                   "Connections of one IPv4 address or one IPv6 /64."),

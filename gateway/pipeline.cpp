@@ -305,7 +305,8 @@ void Pipeline::complete(const Query& query, dns::FitOptions& options, dns::Serve
   if (transport.encrypted && edns.padding) options.padding_block = answer_padding;
   if (transport.stream && edns.keepalive) {
     const auto units = limits.idle_timeout / std::chrono::milliseconds{100};  // RFC 7828 §3.1
-    options.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(units, 65535));
+    options.keepalive = static_cast<std::uint16_t>(
+        query.sessions_scarce ? 0 : std::min<std::int64_t>(units, 65535));
   }
   if (edns.cookie_size != 0) {
     cookie = cookie_for(query);

@@ -61,7 +61,8 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8
                         timers_,  udp_batch_,          streams_,       sheet_,
                         drops_,   shared.log,          quic_.get()},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
-                        shared.authorities,      sheet_,  shared.log} {
+                        shared.authorities,      sheet_,  shared.log,
+                        home_.timers()} {
   for (const conf::ListenAddress& address : config.server.listen) {
     const auto place = static_cast<std::uint16_t>(listeners_.size());
     listeners_.push_back(transports::make_listener(address, place, listener_context_));

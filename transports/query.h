@@ -25,6 +25,7 @@ struct Query {
   base::Endpoint client;
   std::size_t size_limit = dns::message_size_max;  ///< the transport's; over UDP the pipeline takes
                                                    ///< the client's and ours in
+  bool sessions_scarce = false;  ///< clients are asked to leave when they are done (RFC 7828 §3.4)
   base::TimePoint received;
   base::TimePoint deadline;  ///< an answer, be it SERVFAIL, leaves by then
 };

@@ -48,6 +48,11 @@ class SessionRegistry {
   std::expected<SessionPlace, Refusal> admit(const base::Address& client, conf::Protocol protocol,
                                              std::uint32_t most, std::uint32_t most_of_client);
 
+  /// Seven of eight of `most` are taken: who has nothing to ask should make room (RFC 7828 §3.4).
+  [[nodiscard]] bool nearly_full(std::uint32_t most) const {
+    return all_.load(std::memory_order_relaxed) >= most - most / 8;
+  }
+
   [[nodiscard]] std::uint32_t open(conf::Protocol protocol) const {
     return open_[static_cast<std::size_t>(protocol)].load(std::memory_order_relaxed);
   }
@@ -58,7 +63,7 @@ class SessionRegistry {
 
   std::array<std::atomic<std::uint32_t>, conf::protocols.size()> open_{};
   std::mutex mutex_;
-  std::uint32_t all_ = 0;
+  std::atomic<std::uint32_t> all_ = 0;              // changed with the mutex held, read without
   std::map<base::Address, std::uint32_t> clients_;  // ordered: no peer can make its keys collide
 };
 

@@ -160,6 +160,7 @@ void StreamSession::introduce(Query& query, base::TimePoint now) const {
   query.listener = host_.index;
   query.client = client_;
   query.size_limit = dns::message_size_max;
+  query.sessions_scarce = host_.context.sessions.nearly_full(host_.context.limits.sessions);
   query.received = now;
   query.deadline = now + host_.context.limits.query_timeout;
 }

@@ -51,9 +51,10 @@ class Asker {
   transports::Awaitable<void> run(conf::Upstream server, base::Bytes query,
                                   const QueryOptions& options, std::optional<Outcome>& outcome) {
     const base::TimePoint deadline = base::Clock::now() + options.timeout;
-    outcome = co_await transports::ask_once(
-        std::move(server), query, deadline, {.verify = !options.insecure},
-        {io_.get_executor(), random_, *receive_buffer_, authorities_, metrics_.add_sheet(), log_});
+    outcome = co_await transports::ask_once(std::move(server), query, deadline,
+                                            {.verify = !options.insecure},
+                                            {io_.get_executor(), random_, *receive_buffer_,
+                                             authorities_, metrics_.add_sheet(), log_, timers_});
   }
 
   base::Log log_{{.level = base::LogLevel::off}};
@@ -63,6 +64,7 @@ class Asker {
       std::make_unique<transports::ReceiveBuffer>();
   certs::Authorities authorities_;
   asio::io_context io_{1};
+  transports::TimerWheel timers_{io_};
 };
 
 /// "192.0.2.1" and "[2001:db8::1]:5353" are understood as with dig: over UDP.

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
 #include "gateway/upstreams/upstream_set.h"
@@ -37,28 +35,26 @@ bool is_believed(const dns::KeptAnswer& answer) {
          is_deliberate(answer);
 }
 
-std::string text_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-}
-
 }  // namespace
 
-Race::Race(std::shared_ptr<UpstreamSet> set, transports::Ask ask, base::TimePoint deadline,
-           Handler handler, Trace* trace)
-    : set_(std::move(set)),
-      ask_(std::move(ask)),
-      began_(base::Clock::now()),
-      deadline_(deadline),
-      handler_(std::move(handler)),
-      trace_(trace),
-      order_(set_->choose(ask_.question)),
-      last_error_{base::Blame::us, base::Retry::never, "no upstream is configured"} {}
+Race::Race() {
+  for (Try& one : tries_) one.race = this;
+}
 
-void Race::start() {
+void Race::begin(std::shared_ptr<UpstreamSet> set, transports::Ask ask, base::TimePoint deadline,
+                 Handler handler, Trace* trace) {
+  const AtWork at_work{*this};
+  set_ = std::move(set);
+  ask_ = std::move(ask);
+  began_ = base::Clock::now();
+  deadline_ = deadline;
+  handler_ = std::move(handler);
+  trace_ = trace;
+  order_ = set_->choose(ask_.question);
+  next_ = count_ = 0;
+  starting_ = true;
+  done_ = false;
+  last_error_ = {base::Blame::us, base::Retry::never, "no upstream is configured"};
   set_->budget().query();
   if (!launch_next(Why::first, began_) && running_ == 0 && !done_) {
     end_without_winner();
@@ -72,22 +68,17 @@ void Race::start() {
 /// False when nobody is left to be asked, or no time.
 bool Race::launch_next(Why why, base::TimePoint now) {
   if (next_ == order_.size || count_ == tries_most || now >= deadline_) return false;
-  const std::size_t index = count_++;
-  Try& one = tries_[index];
+  Try& one = tries_[count_++];
   one.member = order_.indices[next_++];
   one.why = why;
+  one.hedged = one.suspected = one.doubted = false;
   one.began = now;
   one.running = true;
   ++running_;
   Member& member = member_of(one);
   member.count_try(why);
   const base::TimePoint limit = std::min(deadline_, now + member.timeout());
-  boost::asio::co_spawn(set_->executor(), member.upstream().exchange(ask_, limit),
-                        boost::asio::bind_cancellation_slot(
-                            one.let_go.slot(), [self = shared_from_this(), index](
-                                                   const std::exception_ptr& thrown, Reply reply) {
-                              self->ended(index, thrown, std::move(reply));
-                            }));
+  member.upstream().begin(ask_, limit, one, set_->executor());
   return true;
 }
 
@@ -108,7 +99,7 @@ void Race::set_timer() {
 }
 
 void Race::on_deadline(base::TimePoint now) {
-  const auto self = shared_from_this();
+  const AtWork at_work{*this};
   for (std::size_t i = 0; i < count_ && !done_; ++i) {
     if (tries_[i].running) look_at(tries_[i], now);
   }
@@ -130,22 +121,19 @@ void Race::look_at(Try& one, base::TimePoint now) {
   }
 }
 
-void Race::ended(std::size_t index, const std::exception_ptr& thrown, Reply reply) {
-  Try& one = tries_[index];
+void Race::ended(Try& one, Reply reply) {
+  const AtWork at_work{*this};
   one.running = false;
   --running_;
   const base::TimePoint now = base::Clock::now();
   one.ended = now;
-  if (done_) {  // let go, or a reply that comes second: it still tells how the upstream is
-    if (!thrown && reply) {
-      member_of(one).replied(one.began, now);
-      if (is_believed(*reply)) set_->prove(member_of(one), now);
-    }
+  if (done_) {  // a reply that comes second still tells how the upstream is
+    if (!reply) return;
+    member_of(one).replied(one.began, now);
+    if (is_believed(*reply)) set_->prove(member_of(one), now);
     return;
   }
-  if (thrown) {
-    take_failure(one, {base::Blame::us, base::Retry::never, text_of(thrown)}, now);
-  } else if (reply) {
+  if (reply) {
     take_reply(one, std::move(reply), now);
   } else {
     take_failure(one, std::move(reply.error()), now);
@@ -197,14 +185,17 @@ void Race::let_go_of_others(const Try& winner, base::TimePoint now) {
   for (Try& other : std::span{tries_}.first(count_)) {
     if (!other.running || &other == &winner) continue;
     other.ended = now;
+    other.running = false;
+    --running_;
+    if (trace_ != nullptr) other.outcome = "let go";
     member_of(other).given_up(other.began, now);
-    other.let_go.emit(boost::asio::cancellation_type::terminal);
+    other.let_go();
   }
 }
 
 void Race::end_without_winner() {
   done_ = true;
-  if (doubted_) return complete(std::move(*doubted_));
+  if (doubted_) return complete(std::move(*std::exchange(doubted_, std::nullopt)));
   complete(std::unexpected(std::move(last_error_)));
 }
 
@@ -226,8 +217,14 @@ void Race::write_trace() {
     const Member& member = member_of(one);
     const base::TimePoint end = one.running ? base::Clock::now() : one.ended;
     trace_->push_back({std::string{member.name()}, member.line(), one.why, one.began - began_,
-                       end - one.began, one.running ? "let go" : one.outcome});
+                       end - one.began, one.running ? "still under way" : one.outcome});
   }
+}
+
+void Race::give_back() {
+  doubted_.reset();
+  const std::shared_ptr<UpstreamSet> set = std::move(set_);
+  set->give_back(*this);
 }
 
 Member& Race::member_of(const Try& one) const { return set_->member(one.member); }

@@ -1,25 +1,24 @@
 // One question's way over the upstreams of a set: the first try; a second one when that is slow
 // (hedged, within the budget) or suspected; the next when one fails. The first answer that can be
 // believed wins, and the others are let go. RFC 9520 §3.1 bounds the tries: each upstream is asked
-// once. Owned by its tries; ends with the last of them.
+// once. Owned by its set, which keeps it for the next question when its last try has ended.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/any_completion_handler.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "dns/answer.h"
 #include "gateway/upstreams/choice.h"
 #include "gateway/upstreams/member.h"
+#include "transports/spares.h"
 #include "transports/timer_wheel.h"
 #include "transports/upstreams/upstream.h"
 
@@ -38,23 +37,27 @@ struct TriedUpstream {
 };
 using Trace = std::vector<TriedUpstream>;
 
-class Race final : public std::enable_shared_from_this<Race>,
-                   private transports::TimerWheel::Entry {
+class Race final : public transports::Spare, private transports::TimerWheel::Entry {
  public:
   using Reply = base::Result<dns::KeptAnswer>;
   using Handler = boost::asio::any_completion_handler<void(Reply)>;
 
-  Race(std::shared_ptr<UpstreamSet> set, transports::Ask ask, base::TimePoint deadline,
-       Handler handler, Trace* trace);
+  Race();
+  ~Race() = default;
 
-  /// The handler is called once, through the loop or later, by the deadline.
-  void start();
+  /// The handler is called once, through the loop or later, by the deadline. The set lives on for
+  /// as long.
+  void begin(std::shared_ptr<UpstreamSet> set, transports::Ask ask, base::TimePoint deadline,
+             Handler handler, Trace* trace);
 
  private:
   /// Of one question: beyond this the trouble is not the upstreams'.
   static constexpr std::size_t tries_most = 6;
 
-  struct Try {
+  struct Try final : transports::Asker {
+    void replied(Reply reply) override { race->ended(*this, std::move(reply)); }
+
+    Race* race = nullptr;
     std::uint8_t member = 0;
     Why why = Why::first;
     bool running = false;
@@ -64,7 +67,19 @@ class Race final : public std::enable_shared_from_this<Race>,
     base::TimePoint began{};
     base::TimePoint ended{};
     std::string outcome;  // for a trace only
-    boost::asio::cancellation_signal let_go;
+  };
+  /// While somebody is at work in the race it is not given back, though all may be over.
+  class AtWork {
+   public:
+    explicit AtWork(Race& race) : race_(race) { ++race_.at_work_; }
+    ~AtWork() {
+      if (--race_.at_work_ == 0 && race_.done_ && race_.running_ == 0) race_.give_back();
+    }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+
+   private:
+    Race& race_;
   };
 
   bool launch_next(Why why, base::TimePoint now);
@@ -73,7 +88,7 @@ class Race final : public std::enable_shared_from_this<Race>,
   void look_at(Try& one, base::TimePoint now);
   void set_timer();
 
-  void ended(std::size_t index, const std::exception_ptr& thrown, Reply reply);
+  void ended(Try& one, Reply reply);
   void take_reply(Try& one, Reply reply, base::TimePoint now);
   void take_failure(Try& one, base::Error error, base::TimePoint now);
   void win(Try& one, dns::KeptAnswer answer, base::TimePoint now);
@@ -81,6 +96,7 @@ class Race final : public std::enable_shared_from_this<Race>,
   void end_without_winner();
   void complete(Reply reply);
   void write_trace();
+  void give_back();
 
   Member& member_of(const Try& one) const;
 
@@ -89,12 +105,13 @@ class Race final : public std::enable_shared_from_this<Race>,
   base::TimePoint began_;
   base::TimePoint deadline_;
   Handler handler_;
-  Trace* trace_;
+  Trace* trace_ = nullptr;
   Order order_;
   std::size_t next_ = 0;  // in the order
   std::array<Try, tries_most> tries_;
   std::size_t count_ = 0;
   std::size_t running_ = 0;
+  unsigned at_work_ = 0;
   bool starting_ = true;  // a handler may not be called yet
   bool done_ = false;
   std::optional<dns::KeptAnswer> doubted_;  // in case nobody knows better

@@ -31,8 +31,8 @@ transports::Awaitable<base::Result<dns::KeptAnswer>> UpstreamSet::resolve(transp
       const boost::asio::use_awaitable_t<transports::Executor>, void(Race::Reply)>(
       [](auto handler, std::shared_ptr<UpstreamSet> set, transports::Ask asked,
          base::TimePoint until, Trace* traced) {
-        std::make_shared<Race>(std::move(set), std::move(asked), until, std::move(handler), traced)
-            ->start();
+        Race& race = set->races_.take();
+        race.begin(std::move(set), std::move(asked), until, std::move(handler), traced);
       },
       transports::use_awaitable, shared_from_this(), std::move(ask), deadline, trace);
 }

@@ -90,6 +90,7 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   void prove(Member& member, base::TimePoint now);
   void fail(Member& member, std::string why, base::TimePoint now);
   void suspect(Member& member, base::TimePoint now);
+  void give_back(Race& race) { races_.give_back(race); }
 
  private:
   /// A member and the time of its next probe.
@@ -116,6 +117,7 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   HedgeBudget budget_;
   base::Counter& budget_exhausted_;
   transports::Ask probe_ask_;
+  transports::Spares<Race, 256> races_;
   bool closing_ = false;
 };
 

@@ -1,11 +1,12 @@
 """EDNS(0) and what travels in it, over every listener: sizes, versions, options, cookies, padding,
 keepalive. RFC 6891, 7828, 7830, 7873, 8467, 9018, 9715."""
 
+import contextlib
 import struct
 import time
 import unittest
 
-from harness import SANITIZED
+from harness import SANITIZED, until
 from messages import (
     A,
     BADVERS,
@@ -335,6 +336,24 @@ class Keepalive(RfcTest):
             found = self.ask(transport, wire)
             self.assertIn(found.rcode, (NOERROR, FORMERR))
             self.assertNotEqual(found.option(KEEPALIVE_OPTION), b"\xff\xff")
+
+
+class KeepaliveWhenSessionsAreScarce(RfcTest):
+    settings = {"limits": {"sessions": 8, "sessions_per_client": 8, "idle_timeout": "12s"}}
+
+    def test_rfc7828_3_4_who_has_asked_is_told_to_leave(self):
+        wire = query("keep.zone.example", options=option(KEEPALIVE_OPTION))
+        for transport in STREAMS:
+            with contextlib.ExitStack() as held:
+                for count in range(1, 9):
+                    flow = held.enter_context(self.gateway.connect(transport))
+                    told = read(flow.ask(wire)).option(KEEPALIVE_OPTION)
+                    seconds = 0 if count >= 7 else 12
+                    self.assertEqual(told, struct.pack("!H", seconds * 10), (transport, count))
+            until(
+                lambda: self.gateway.metrics().total("sallyport_sessions") == 0,
+                "the end of all sessions",
+            )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from messages import (
 )
 from rfc import ADDRESS, STREAMS, TRANSPORTS, RfcTest, few, question_of, reply_to, rr, text
 
+BURST_MOST = 8  # queries that leave from one port at once
+BURST_APART = 200  # more queries are not under way at once
 MISSES = 3_000 if SANITIZED else 24_000
 
 
@@ -98,17 +100,31 @@ class Guessing(EndToEndTest):
         distinct = 65536 * (1 - math.exp(-len(ids) / 65536))
         self.assertGreater(len(set(ids)), 0.98 * distinct)
 
-        ports = [one.client[1] for one in asked]
+        self.check_ports([one.client[1] for one in asked])
+        self.check_letter_case(asked)
+
+    def check_ports(self, ports):
+        """Each is drawn for one burst of queries, and never used again but by chance."""
+        bursts = {}
+        drawn = []
+        shared_too_often = 0
+        for at, port in enumerate(ports):
+            first, size = bursts.get(port, (-BURST_APART, 0))
+            if at - first >= BURST_APART:
+                drawn.append(port)
+                first, size = at, 0
+            bursts[port] = (first, size + 1)
+            self.assertLessEqual(size + 1, 3 * BURST_MOST)
+            shared_too_often += size == BURST_MOST
+        # By chance one is drawn again while it is in use, about once in a thousand times.
+        self.assertLess(shared_too_often, 10 + len(drawn) // 200)
+        self.assertGreater(len(drawn), len(ports) // BURST_MOST)
         with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
             low, high = map(int, file.read().split())
-        expected = (high - low) * (1 - math.exp(-len(ports) / (high - low)))
-        self.assertGreater(len(set(ports)), 0.7 * expected)
-        repeats = sum(a == b for a, b in zip(ports, ports[1:]))
-        self.assertLess(repeats, len(ports) // 200)
-        near = sum(abs(a - b) < 64 for a, b in zip(ports, ports[1:]))
-        self.assertLess(near, len(ports) // 20, "ports in a row")
-
-        self.check_letter_case(asked)
+        expected = (high - low) * (1 - math.exp(-len(drawn) / (high - low)))
+        self.assertGreater(len(set(drawn)), 0.7 * expected)
+        near = sum(abs(a - b) < 64 for a, b in zip(drawn, drawn[1:]))
+        self.assertLess(near, len(drawn) // 20, "ports in a row")
 
     def check_letter_case(self, asked):
         upper = letters = 0

@@ -11,7 +11,7 @@ UpstreamLoop::UpstreamLoop()
       log_(base::Log::Options{.level = base::LogLevel::off}) {}
 
 transports::UpstreamContext UpstreamLoop::context() {
-  return {loop_.get_executor(), random_, *receive_buffer_, authorities_, sheet_, log_};
+  return {loop_.get_executor(), random_, *receive_buffer_, authorities_, sheet_, log_, timers_};
 }
 
 void UpstreamLoop::run(transports::Awaitable<void> work) {

@@ -72,6 +72,7 @@ class UpstreamLoop {
       std::make_unique<transports::ReceiveBuffer>();
   certs::Authorities authorities_;
   boost::asio::io_context loop_{1};
+  transports::TimerWheel timers_{loop_, std::chrono::milliseconds{2}};
 };
 
 /// "www.example.com" of type A in class IN.

@@ -27,6 +27,8 @@ TEST(SessionRegistry, CountsAllAndEachClient) {
   EXPECT_EQ(admit("192.0.2.3").error(), SessionRegistry::Refusal::all);
   EXPECT_EQ(registry.open(conf::Protocol::tcp), 3U);
   EXPECT_EQ(registry.open(conf::Protocol::dot), 0U);
+  EXPECT_TRUE(registry.nearly_full(3));
+  EXPECT_FALSE(registry.nearly_full(4));
   first = std::unexpected(SessionRegistry::Refusal::all);
   EXPECT_EQ(registry.open(conf::Protocol::tcp), 2U);
   EXPECT_TRUE(admit("192.0.2.1"));

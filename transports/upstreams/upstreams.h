@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "transports/awaitable.h"
 #include "transports/channel.h"
+#include "transports/timer_wheel.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/upstream.h"
 
@@ -25,6 +26,7 @@ struct UpstreamContext {
   certs::Authorities& authorities;
   base::MetricSheet& sheet;
   base::Log& log;
+  TimerWheel& timers;  ///< of milliseconds: datagrams are sent again by it
 };
 
 /// For starting up and reloading: reads the upstream's ca_file. The error is a sentence for the
