@@ -37,9 +37,6 @@ inline constexpr Alpn alpn_http{
     "h2"
     "\x08"
     "http/1.1"};  // RFC 9113 §3.2, RFC 7301 §6
-inline constexpr Alpn alpn_http2{
-    "\x02"
-    "h2"};  // RFC 9113 §3.2
 inline constexpr Alpn alpn_http3{
     "\x02"
     "h3"};  // RFC 9114 §3.1
