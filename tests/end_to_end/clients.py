@@ -1,5 +1,6 @@
 """Clients that speak to a server through bare sockets: UDP, and TCP and DoT with many in flight."""
 
+import contextlib
 import select
 import selectors
 import socket
@@ -18,6 +19,7 @@ class Flow:
     """One socket to one server. Never blocks; `ask` and `receive` wait with a deadline."""
 
     transport = "?"
+    unsent = 0  # octets that wait for the socket
 
     def __init__(self, sock):
         self._socket = sock
@@ -42,6 +44,9 @@ class Flow:
     def send(self, wire):
         """Queues or sends one message."""
         raise NotImplementedError
+
+    def flush(self):
+        """Sends what waits, as far as the socket takes it."""
 
     def messages(self):
         """The whole messages that have come in; raises Closed after the last of them."""
@@ -125,6 +130,12 @@ class Stream(Flow):
     def unsent(self):
         return len(self._out)
 
+    def finish(self):
+        """We send no more: FIN. What comes inside TLS is still read, unlike after SSLSocket's own."""
+        self.flush()
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)
+
     def flush(self):
         while self._out and not self._refuses:
             try:
@@ -150,7 +161,7 @@ class Stream(Flow):
                 self._in += octets
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
-        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):  # an alert ends it, too
             self._closed = True
 
     def octets(self, seconds=0.0):
@@ -240,7 +251,11 @@ def connect(transport, address, authority=None):
         return Udp(address)
     if transport == "tcp":
         return Stream(address)
-    return Dot(address, authority)
+    if transport == "tls":
+        return Dot(address, authority)
+    from http_clients import Doh  # which stands on this module
+
+    return Doh(address, authority, "GET" if transport == "https-get" else "POST")
 
 
 def ask_many(work, on_reply, *, window=32, stalled_after=None):
@@ -294,7 +309,7 @@ def ask_many(work, on_reply, *, window=32, stalled_after=None):
                 last_progress = time.monotonic()
                 fill(state)
         for flow, _, _, _ in states:
-            if isinstance(flow, Stream) and flow.unsent:
+            if flow.unsent:
                 flow.flush()
     selector.close()
     return [(key, flow.transport) for flow, _, waiting, _ in states for key, _ in waiting.values()]

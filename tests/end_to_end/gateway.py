@@ -12,7 +12,7 @@ from messages import query
 # What `sallyport` ends with.
 OK, FAILED, USAGE, BAD_CONFIGURATION, UNREACHABLE = 0, 1, 2, 3, 4
 
-URL_SCHEMES = ("udp", "tcp", "tls")
+URL_SCHEMES = ("udp", "tcp", "tls", "https")
 
 
 def toml_value(value):
@@ -95,7 +95,7 @@ class Sallyport(Server):
     # Asking it.
 
     def address(self, transport, host="127.0.0.1"):
-        return (host, self._ports[transport])
+        return (host, self._ports[transport.removesuffix("-get")])
 
     def connect(self, transport, host="127.0.0.1"):
         return connect(transport, self.address(transport, host), self.authority)

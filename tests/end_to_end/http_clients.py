@@ -8,7 +8,7 @@ import time
 
 import hpack
 
-from clients import Closed, Dot, Stream
+from clients import Closed, Dot, Flow, Stream
 from harness import PATIENCE
 
 DNS = "application/dns-message"
@@ -34,6 +34,7 @@ HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_STREAMS, INITIAL_WINDOW, MAX_FRAME, MAX_FIEL
     CONNECT_ERROR,
     ENHANCE_YOUR_CALM,
 ) = range(12)
+FRAME_SIZE = 16_384  # of the largest, if nothing else was agreed on
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -108,12 +109,11 @@ def tls(address, authority, alpn, **how):
 
 class Http2:
     """One connection. It acknowledges and widens windows by itself unless it is `passive`; `greets`:
-    preface and SETTINGS, with `pairs`, leave at once. Without `authority` in the clear."""
+    preface and SETTINGS, with `pairs`, leave at once. Not `secure`: in the clear."""
 
-    transport = "h2"
-
-    def __init__(self, address, authority=None, *, pairs=(), greets=True, passive=False, **how):
-        secure = authority is not None
+    def __init__(
+        self, address, authority=None, *, pairs=(), greets=True, passive=False, secure=True, **how
+    ):
         self.flow = tls(address, authority, ("h2",), **how) if secure else Stream(address, **how)
         self.passive = passive
         self.next_stream = 1
@@ -147,16 +147,25 @@ class Http2:
         """HEADERS on a new stream if none is given; which one it is."""
         if stream is None:
             stream, self.next_stream = self.next_stream, self.next_stream + 2
-        flags = END_HEADERS | (END_STREAM if end else 0)
         encoded = fields if isinstance(fields, bytes) else block(fields)
-        self.send(frame(HEADERS, flags, stream, encoded), more)
+        first, rest = encoded[:FRAME_SIZE], encoded[FRAME_SIZE:]
+        flags = (0 if rest else END_HEADERS) | (END_STREAM if end else 0)
+        octets = [frame(HEADERS, flags, stream, first)]
+        while rest:
+            piece, rest = rest[:FRAME_SIZE], rest[FRAME_SIZE:]
+            octets.append(frame(CONTINUATION, 0 if rest else END_HEADERS, stream, piece))
+        self.send(*octets, more)
         return stream
 
     def request(self, fields, body=None, *, stream=None):
         if stream is None:
             stream, self.next_stream = self.next_stream, self.next_stream + 2
-        data = b"" if body is None else frame(DATA, END_STREAM, stream, body)
-        return self.headers(fields, end=body is None, stream=stream, more=data)
+        data = b""
+        for at in range(0, len(body or b""), FRAME_SIZE):
+            piece = body[at : at + FRAME_SIZE]
+            last = at + len(piece) == len(body)
+            data += frame(DATA, END_STREAM if last else 0, stream, piece)
+        return self.headers(fields, end=not body, stream=stream, more=data)
 
     def query(self, wire, method="POST", path=PATH):
         return self.request(*asking(wire, method, path))
@@ -180,6 +189,9 @@ class Http2:
         return self.responses.setdefault(stream, Response())
 
     # What comes.
+
+    def decode(self, encoded):
+        return self._decoder.decode(encoded)
 
     def turn(self, seconds=0.05):
         """Takes what comes within that time; at once when something does."""
@@ -220,16 +232,17 @@ class Http2:
 
     def _take(self, kind, flags, stream, payload):
         if kind in (HEADERS, CONTINUATION):
-            if flags & END_STREAM and kind == HEADERS:
-                self.of(stream).whole = True
             self._fields += payload
             if flags & END_HEADERS:
-                for name, value in self._decoder.decode(self._fields):
+                response = self.of(stream)
+                for name, value in self.decode(self._fields):
                     if name == ":status":
-                        self.of(stream).status = int(value)
+                        response.status = int(value)
                     else:
-                        self.of(stream).fields[name] = value
+                        response.fields[name] = value
                 self._fields = b""
+            if flags & END_STREAM and kind == HEADERS:
+                self.of(stream).whole = True
         elif kind == DATA:
             self.of(stream).body += payload
             self.of(stream).whole = bool(flags & END_STREAM)
@@ -251,12 +264,9 @@ class Http2:
 
 
 class Http1:
-    """One connection; responses come one after the other. Without `authority` in the clear."""
+    """One connection; responses come one after the other. Not `secure`: in the clear."""
 
-    transport = "http/1.1"
-
-    def __init__(self, address, authority=None, **how):
-        secure = authority is not None
+    def __init__(self, address, authority=None, *, secure=True, **how):
         self.flow = (
             tls(address, authority, ("http/1.1",), **how) if secure else Stream(address, **how)
         )
@@ -341,3 +351,67 @@ class Http1:
         """Fails when the server has not closed in time; gives what it still sent."""
         self.until(lambda: self.closed, "the end of the connection", seconds)
         return self._in
+
+
+class Quick(Http2):
+    """For many queries: without a dynamic table equal blocks of fields are decoded once."""
+
+    known = {}
+
+    def __init__(self, address, authority=None, **how):
+        super().__init__(address, authority, pairs=((HEADER_TABLE_SIZE, 0),), **how)
+
+    def decode(self, encoded):
+        if encoded not in self.known:
+            self.known[encoded] = self._decoder.decode(encoded)
+        return self.known[encoded]
+
+
+class Doh(Flow):
+    """Queries and answers over HTTP/2, as over any other transport. What is no answer ends the flow,
+    as other streams end over what is no query."""
+
+    def __init__(self, address, authority=None, method="POST", **how):
+        self.http = Quick(address, authority, **how)
+        super().__init__(self.http.flow.tls)
+        self.transport = "https" if method == "POST" else "https-get"
+        self.method = method
+
+    @property
+    def tls(self):
+        return self.http.flow.tls
+
+    @property
+    def unsent(self):
+        return self.http.flow.unsent
+
+    def flush(self):
+        self.http.flow.flush()
+
+    def send(self, wire):
+        fits = len(wire) <= 6000  # 8,000 octets of a target
+        self.http.query(wire, self.method if fits else "POST")
+
+    def messages(self):
+        self.http.turn(0)
+        self.http.frames.clear()
+        responses = self.http.responses
+        whole = [stream for stream, response in responses.items() if response.whole]
+        found = [responses.pop(stream) for stream in whole]
+        refused = any(response.status != 200 for response in found) or self.http.resets
+        answers = [response.body for response in found if response.status == 200]
+        if not answers and (self.http.closed or refused):
+            raise Closed()
+        return answers
+
+    def wait_closed(self, seconds=None):
+        """Fails when nothing was refused in time; answers that still come are given back."""
+        found = []
+        try:
+            found.append(self.receive(seconds))
+        except Closed:
+            return found
+        raise AssertionError(f"answered: {found}")
+
+    def _wait(self, seconds):
+        self.http.turn(seconds)

@@ -49,11 +49,11 @@ class Rfc8906(RfcTest):
     def dig(self, options, *, status, transports=TRANSPORTS, answers=None, edns=None, check=None):
         """`edns` is the version that the answer's OPT must have, None for no OPT at all."""
         for transport in transports:
-            how = {"udp": ["+notcp"], "tcp": ["+tcp"], "tls": ["+tls"]}[transport]
+            how = f"+{transport}" if transport != "udp" else "+notcp"
             with self.subTest(options=options, transport=transport):
                 port = self.gateway.address(transport)[1]
                 done = run_peer(
-                    "dig", "-p", port, *how, *options.split(), "+tries=1", "+time=10", "@127.0.0.1"
+                    "dig", "-p", port, how, *options.split(), "+tries=1", "+time=10", "@127.0.0.1"
                 )
                 told = Told(done.stdout)
                 said = f"{done.stdout}{done.stderr}"

@@ -17,7 +17,7 @@ from doq_client import (
     framed,
 )
 from fake_upstream import SILENCE
-from harness import PRESET, run_peer, until
+from harness import run_peer, until
 from messages import NOERROR, query, read
 from rfc import RfcTest, anything, few
 
@@ -46,14 +46,6 @@ class DoqTest(RfcTest):
 
     def waiting(self):
         return self.gateway.metrics().total("sallyport_queries_waiting")
-
-    def resident(self):
-        with open(f"/proc/{self.gateway.process.pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def check_growth(self, octets, most):
-        if PRESET != "asan":  # whose quarantine keeps what was freed, by the megabyte
-            self.assertLess(octets, most)
 
 
 class Rfc9250(DoqTest):

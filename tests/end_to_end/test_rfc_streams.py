@@ -247,10 +247,6 @@ class Patience(RfcTest):
     def drops(self):
         return self.gateway.metrics().total("sallyport_drops_total", reason="slow_client")
 
-    def resident(self):
-        with open(f"/proc/{self.gateway.process.pid}/statm") as file:
-            return int(file.read().split()[1]) * 4096
-
 
 class Caps(RfcTest):
     settings = {
