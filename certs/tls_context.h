@@ -37,9 +37,6 @@ inline constexpr Alpn alpn_http{
     "h2"
     "\x08"
     "http/1.1"};  // RFC 9113 §3.2, RFC 7301 §6
-inline constexpr Alpn alpn_http2{
-    "\x02"
-    "h2"};  // RFC 9113 §3.2
 inline constexpr Alpn alpn_doq{
     "\x03"
     "doq"};  // RFC 9250 §4.1.1

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -34,21 +35,34 @@ dns::EdeNote stale_note(dns::Rcode rcode) {
           {}};
 }
 
-/// The least TTL of an answer, for HTTP's max-age.
-std::uint32_t least_ttl_of(const dns::AnswerView& answer) {
-  std::uint32_t least = answer.ttl_offsets.empty() ? 0 : ~std::uint32_t{0};
-  for (const std::uint16_t offset : answer.ttl_offsets)
-    least = std::min(least, base::load_u32(&answer.wire[offset]));
-  return least;
+/// That something is not there is kept no longer than the SOA says, and not at all without one (RFC
+/// 8484 §5.1, RFC 2308 §5).
+std::uint32_t most_age_of(const dns::AnswerFacts& facts) {
+  if (facts.kind == dns::AnswerKind::positive || facts.kind == dns::AnswerKind::failure)
+    return std::numeric_limits<std::uint32_t>::max();
+  return facts.has_soa ? facts.negative_ttl : 0;
 }
 
-/// Lends `write` memory for an answer made of `view`, and keeps what it wrote.
+/// The least TTL of an answer, for HTTP's max-age.
+std::uint32_t least_ttl_of(const dns::AnswerView& answer) {
+  const dns::AnswerFacts facts = dns::facts_of(answer);
+  return std::min(facts.least_ttl, most_age_of(facts));
+}
+
+/// Lends `write` memory for an answer made of `view`, and keeps what it wrote: short ones in no
+/// more than they need.
 template <class Write>
 void with_room_for(const dns::AnswerView& view, transports::Answer& answer, Write write) {
-  answer.wire.resize(std::min(view.wire.size() + extras_room, dns::message_size_max));
-  transports::Reply reply{answer.wire, 0, {}};
+  const std::size_t room = std::min(view.wire.size() + extras_room, dns::message_size_max);
+  std::array<std::uint8_t, 2 * extras_room> lent;
+  if (room > lent.size()) answer.wire.resize(room);
+  transports::Reply reply{room > lent.size() ? base::MutableBytes{answer.wire} : lent, 0, {}};
   write(reply);
-  answer.wire.resize(reply.size);
+  if (room > lent.size()) {
+    answer.wire.resize(reply.size);
+  } else {
+    answer.wire.assign(lent.begin(), lent.begin() + reply.size);
+  }
   answer.summary = reply.summary;
 }
 
@@ -269,7 +283,8 @@ void Pipeline::serve_stale(const Query& query, const cache::Found& found, StaleR
   options.ede = stale_note(found.answer.rcode);
   fit(query, found.answer, options, reply);
   counters_.cache_hit_stale(reason);
-  respond(query, reply, Source::stale, stale_ttl);
+  respond(query, reply, Source::stale,
+          std::min(stale_ttl, most_age_of(dns::facts_of(found.answer))));
 }
 
 void Pipeline::fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options,

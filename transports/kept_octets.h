@@ -51,6 +51,17 @@ class KeptOctets {
     std::memcpy(space.data(), octets.data(), octets.size());
     return true;
   }
+  /// Forgets the first `size` octets.
+  void drop_front(std::size_t size) {
+    if (size == size_) return clear();
+    if (heap_.empty()) {
+      std::memmove(inside_.data(), inside_.data() + size, size_ - size);
+    } else {
+      heap_.erase(heap_.begin(), heap_.begin() + static_cast<std::ptrdiff_t>(size));
+      budget_->give_back(size);
+    }
+    size_ -= static_cast<std::uint32_t>(size);
+  }
   /// Takes a whole message's memory over; false when the budget has not got its octets.
   bool adopt(std::vector<std::uint8_t> octets) {
     clear();

@@ -69,6 +69,8 @@ class SessionCodec {
   [[nodiscard]] virtual std::size_t kept() const = 0;
   /// Takes no more queries, and says so where the protocol can.
   virtual void drain() = 0;
+  /// What the client owes us has not come in time: last words, where the protocol has some.
+  virtual void too_slow() {}
   /// The protocol has come to its end: nothing is to be read or waited for any more.
   [[nodiscard]] virtual bool is_over() const { return false; }
 

@@ -1,14 +1,18 @@
 // Stream sessions. Everything that happens to one goes through advance(), and ends in settle().
 #include "transports/stream_session.h"
 
+#include <sys/socket.h>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "certs/store.h"
 #include "certs/tls_context.h"
 #include "transports/framed_session.h"
+#include "transports/http1/server_session.h"
 #include "transports/http2/server_session.h"
 #include "transports/http_workspace.h"
 
@@ -20,6 +24,9 @@ namespace {
 constexpr int reads_per_wake_up = 8;
 // A client that has so much waiting for it and does not read is given up.
 constexpr std::size_t unsent_max = 512 * 1024;
+// A session that has said its last words waits so long, and for so much, for the client's end.
+constexpr std::chrono::seconds linger_time{1};
+constexpr std::size_t lingered_max = 1024 * 1024;
 // As much must be taken in each `message_timeout` by a client that is slow to read.
 constexpr std::size_t progress_min = 16 * 1024;
 
@@ -54,7 +61,8 @@ void StreamSession::start(base::TimePoint now) {
 
 void StreamSession::advance(bool readable) {
   base::TimePoint now{};
-  if (!ended_ && (open_ || shake_hands())) {
+  if (lingering_ && !ended_) linger();
+  if (!ended_ && !lingering_ && (open_ || shake_hands())) {
     // The client's first query may have come with the end of its handshake.
     const bool just_opened = !open_;
     if (just_opened) begin();
@@ -88,7 +96,7 @@ void StreamSession::feed_arrival() {
 bool StreamSession::shake_hands() {
   if (!channel_) {
     certs::SslPtr tls = host_.context.certificates->make_session(
-        host_.protocol == conf::Protocol::doh ? certs::alpn_http2 : certs::alpn_dot);
+        host_.protocol == conf::Protocol::doh ? certs::alpn_http : certs::alpn_dot);
     if (!tls) {
       end();
       return false;
@@ -153,10 +161,12 @@ void StreamSession::take(base::Bytes octets, base::TimePoint now) {
 void StreamSession::begin() {
   open_ = true;
   Carrier& carrier = *this;
-  if (host_.protocol == conf::Protocol::doh) {
+  if (host_.protocol != conf::Protocol::doh) {
+    codec_ = std::make_unique<FramedSession>(carrier);
+  } else if (channel_->facts().alpn == "h2") {
     codec_ = std::make_unique<http2::ServerSession>(carrier);
   } else {
-    codec_ = std::make_unique<FramedSession>(carrier);
+    codec_ = std::make_unique<http1::ServerSession>(carrier);  // RFC 9113 §3.2: or no wish at all
   }
 }
 
@@ -237,10 +247,9 @@ ChannelResult StreamSession::write_apart(base::Bytes ready) {
 
 /// Decides what is waited for, or that it is over. Nothing may touch the session after this.
 void StreamSession::settle(base::TimePoint now) {
-  if (!ended_ && open_) {
+  if (!ended_ && open_ && !lingering_) {
     if (is_done()) {
-      channel_->shutdown();
-      end();
+      leave(now);
     } else if (unsent_.size() - unsent_from_ + codec_->kept() > unsent_max) {
       host_.context.drops.slow_client.add();
       end();
@@ -267,9 +276,33 @@ bool StreamSession::is_done() const {
   return (read_closed_ || draining_) && !has_work();
 }
 
+/// In order. A protocol that came to its end has said why, and a socket that is closed over unread
+/// octets takes that back (RFC 9112 §9.6): what still comes is thrown away for a while.
+void StreamSession::leave(base::TimePoint now) {
+  channel_->shutdown();
+  if (!codec_->is_over() || read_closed_) return end();
+  ::shutdown(socket_.native_handle(), SHUT_WR);
+  lingering_ = true;
+  more_inside_ = false;
+  codec_.reset();
+  idle_since_ = now;
+}
+
+void StreamSession::linger() {
+  StreamWorkspace& work = host_.context.streams;
+  lingered_ += std::exchange(arrived_, 0);
+  for (int reads = 0; reads < reads_per_wake_up; ++reads) {
+    const ssize_t count =
+        ::recv(socket_.native_handle(), work.input.data(), work.input.size(), MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+    if (count > 0) lingered_ += static_cast<std::size_t>(count);
+    if (count <= 0 || lingered_ > lingered_max) return end();
+  }
+}
+
 void StreamSession::wait_for_what_is_wanted() {
   const bool write_wanted = stalled_ || read_wants_write_;
-  const bool read_wanted = !read_wants_write_ && (!open_ || may_read());
+  const bool read_wanted = lingering_ || (!read_wants_write_ && (!open_ || may_read()));
   if (read_wanted && (more_inside_ || arrived_ != 0)) {
     schedule();
   } else if (read_wanted && !read_waits_) {
@@ -291,6 +324,7 @@ void StreamSession::wait_for_what_is_wanted() {
 void StreamSession::set_deadline() {
   const conf::Limits& limits = host_.context.limits;
   TimerWheel& timers = host_.context.timers;
+  if (lingering_) return timers.set(*this, idle_since_ + linger_time);
   if (!open_) return timers.set(*this, idle_since_ + limits.handshake_timeout);
   if (stalled_) return timers.set(*this, stalled_since_ + limits.message_timeout);
   const base::TimePoint owed_since = codec_->owed_since();
@@ -304,11 +338,13 @@ void StreamSession::on_deadline(base::TimePoint now) {
   if (!open_) {
     if (conf::row_of(host_.protocol).encrypted) host_.handshakes.failed("timeout");
     end();
+  } else if (lingering_) {
+    end();
   } else if (stalled_ || codec_->owed_since() != base::TimePoint::max()) {
     host_.context.drops.slow_client.add();
-    end();
+    say_last(&SessionCodec::too_slow, now);
   } else {
-    say_goodbye(now);
+    say_last(&SessionCodec::drain, now);
   }
   settle(now);
 }
@@ -343,7 +379,7 @@ bool StreamWorkspace::evict_one() {
 
 void StreamSession::drain() {
   draining_ = true;
-  if (!open_) {
+  if (!open_ || lingering_) {
     end();
   } else if (!ended_) {
     codec_->drain();
@@ -354,17 +390,21 @@ void StreamSession::drain() {
 
 void StreamSession::end_politely() {
   const base::TimePoint now = base::Clock::now();
-  if (open_ && !ended_) say_goodbye(now);
+  if (open_ && !ended_ && !lingering_) say_last(&SessionCodec::drain, now);
   end();
   settle(now);
 }
 
 /// In the words of what is spoken, then in the channel's.
-void StreamSession::say_goodbye(base::TimePoint now) {
-  codec_->drain();
+void StreamSession::say_last(void (SessionCodec::*words)(), base::TimePoint now) {
+  StreamWorkspace& work = host_.context.streams;
   {
     const Batch turn(host_.context.answerer);
-    converse(false, now);
+    work.output_used = 0;
+    now_ = now;
+    (codec_.get()->*words)();
+    codec_->go_on(now);
+    if (work.output_used != 0) send(now);
   }
   if (!ended_ && !stalled_) channel_->shutdown();
   end();

@@ -85,7 +85,9 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   void wait_for_what_is_wanted();
   void set_deadline();
   void on_deadline(base::TimePoint now) override;
-  void say_goodbye(base::TimePoint now);
+  void leave(base::TimePoint now);
+  void linger();
+  void say_last(void (SessionCodec::*words)(), base::TimePoint now);
   void end();
 
   [[nodiscard]] bool is_done() const;
@@ -118,8 +120,10 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   base::TimePoint now_{};  // of this wake-up
   base::TimePoint stalled_since_{};
   std::size_t sent_since_stall_ = 0;
-  bool open_ = false;     // the handshake is done
-  bool stalled_ = false;  // the socket did not take all
+  std::size_t lingered_ = 0;  // octets
+  bool lingering_ = false;    // nothing is said any more
+  bool open_ = false;         // the handshake is done
+  bool stalled_ = false;      // the socket did not take all
   bool read_closed_ =
       false;  // the client sends no more; it still gets its answers (RFC 7766 §6.2.4)
   bool read_wants_write_ = false;

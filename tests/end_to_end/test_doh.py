@@ -3,6 +3,8 @@
 import base64
 import dataclasses
 import json
+import socket
+import ssl
 import subprocess
 import unittest
 
@@ -12,7 +14,7 @@ from messages import A, NOERROR, NXDOMAIN, SERVFAIL, TXT, query, read, to_wire
 from rfc import RfcTest, reply_to, rr
 
 MESSAGE = "application/dns-message"
-VERSIONS = ("2",)
+VERSIONS = ("1.1", "2")
 
 
 @dataclasses.dataclass
@@ -196,6 +198,170 @@ class Doh(RfcTest):
 
     def sessions(self):
         return self.gateway.metrics().total("sallyport_sessions_total", transport="doh")
+
+
+class Raw:
+    """An HTTP/1.1 connection that sends what it is told, and reads responses by their length."""
+
+    def __init__(self, gateway):
+        context = ssl.create_default_context(cafile=gateway.authority)
+        context.set_alpn_protocols(["http/1.1"])
+        sock = socket.create_connection(gateway.address("https"), PATIENCE)
+        self.socket = context.wrap_socket(sock, server_hostname="127.0.0.1")
+        self.reader = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.reader.close()
+        self.socket.close()
+
+    def send(self, octets):
+        self.socket.sendall(octets)
+
+    def response(self):
+        """(status, fields, body), or None at the end."""
+        line = self.reader.readline()
+        if not line:
+            return None
+        status, fields = int(line.split()[1]), {}
+        while (line := self.reader.readline().decode().strip()) != "":
+            name, value = line.split(": ", 1)
+            fields[name] = value
+        return status, fields, self.reader.read(int(fields.get("content-length", 0)))
+
+    def ask(self, octets):
+        self.send(octets)
+        return self.response()
+
+
+HOST = b"host: dns.example\r\n"
+
+
+def get_request(name, *fields):
+    target = b"/dns-query?dns=" + encoded(query(name, A)).encode()
+    return b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"".join(fields) + b"\r\n"
+
+
+def post_head(*fields):
+    kind = f"content-type: {MESSAGE}\r\n".encode()
+    return b"POST /dns-query HTTP/1.1\r\n" + HOST + kind + b"".join(fields) + b"\r\n"
+
+
+class Http1(RfcTest):
+    """What curl does not send. RFC 9112."""
+
+    settings = {"listen": ("udp", "https"), "limits": {"message_timeout": "1s"}}
+
+    def connect(self):
+        return Raw(self.gateway)
+
+    def dropped(self, reason):
+        return self.gateway.metrics().total("sallyport_drops_total", reason=reason)
+
+    def test_9_3_requests_are_pipelined_and_answered_in_order(self):
+        self.upstream.script = slow_sometimes
+        with self.connect() as client:
+            client.send(b"".join(get_request(f"m{i}.example") for i in range(12)))
+            for i in range(12):
+                status, fields, body = client.response()
+                self.assertEqual((status, read(body).question[0]), (200, to_wire(f"m{i}.example")))
+                self.assertNotIn("connection", fields)
+
+    def test_each_octet_by_itself(self):
+        with self.connect() as client:
+            for octet in b"\r\n" + get_request("octets.example"):
+                client.send(bytes([octet]))
+            self.assertEqual(client.response()[0], 200)
+
+    def test_7_1_content_in_chunks(self):
+        wire = query("chunks.example", A)
+        with self.connect() as client:
+            chunks = b"".join(b"%x;a=b\r\n" % 1 + bytes([octet]) + b"\r\n" for octet in wire)
+            whole = post_head(b"transfer-encoding: chunked\r\n") + chunks + b"0\r\nx: y\r\n\r\n"
+            for _ in range(2):
+                self.assertEqual(client.ask(whole)[0], 200)
+            endless = b"8000\r\n" + bytes(0x8000) + b"\r\n"
+            found = client.ask(post_head(b"transfer-encoding: chunked\r\n") + endless * 3)
+            self.assertEqual((found[0], found[1]["connection"]), (413, "close"))
+            self.assertIsNone(client.response())
+
+    def test_6_1_framing_that_can_be_read_in_two_ways_ends_the_connection(self):
+        wire = query("smuggled.example", A)
+        length = b"content-length: %d\r\n" % len(wire)
+        chunked = b"transfer-encoding: chunked\r\n"
+        before = self.dropped("http_protocol")
+        wrong = [
+            (400, post_head(length, chunked)),
+            (400, post_head(chunked, length)),
+            (400, post_head(length, b"content-length: 5\r\n")),
+            (400, post_head(b"content-length: +5\r\n")),
+            (400, post_head(b"content-length: 5, 6\r\n")),
+            (400, post_head(chunked, chunked)),
+            (501, post_head(b"transfer-encoding: chunked, identity\r\n")),
+            (501, post_head(b"transfer-encoding: gzip, chunked\r\n")),
+            (501, post_head(b"transfer-encoding: xchunked\r\n")),
+            (400, post_head(b"transfer-encoding : chunked\r\n")),
+            (400, post_head(chunked).replace(b"HTTP/1.1", b"HTTP/1.0")),
+            (400, get_request("a.example", HOST)),
+            (400, get_request("a.example").replace(HOST, b"")),
+            (400, get_request("a.example").replace(b"dns.example", b"dns.example/x")),
+            (400, get_request("a.example", b"x: a\0b\r\n")),
+            (400, get_request("a.example", b"x\r\n")),
+            (400, post_head(chunked) + b"zz\r\n"),
+        ]
+        for status, request in wrong:
+            with self.subTest(request=request), self.connect() as client:
+                found = client.ask(request + wire + get_request("second.example"))
+                self.assertEqual((found[0], found[1]["connection"]), (status, "close"))
+                self.assertIsNone(client.response(), "an answer to what may be part of another request")
+        self.assertEqual(self.dropped("http_protocol") - before, len(wrong))
+        self.assertEqual([asked.name for asked in self.upstream.asked], [])
+
+    def test_9110_10_1_1_content_is_asked_for_when_it_is_wanted(self):
+        wire = query("expected.example", A)
+        fields = (b"content-length: %d\r\n" % len(wire), b"expect: 100-continue\r\n")
+        with self.connect() as client:
+            self.assertEqual(client.ask(post_head(*fields))[0], 100)
+            self.assertEqual(client.ask(wire)[0], 200)
+            unwanted = post_head(*fields).replace(b"/dns-query", b"/elsewhere")
+            self.assertEqual(client.ask(unwanted)[0], 404)
+            self.assertIsNone(client.response())
+        with self.connect() as client:
+            self.assertEqual(client.ask(post_head(b"expect: wonders\r\n"))[0], 417)
+
+    def test_9_6_old_clients_and_those_that_want_no_more(self):
+        old = get_request("old.example").replace(b"HTTP/1.1", b"HTTP/1.0")
+        for request, kept in (
+            (old, None),
+            (old.replace(HOST, b"connection: keep-alive\r\n"), "keep-alive"),
+            (get_request("www.example", b"connection: close\r\n"), "close"),
+        ):
+            with self.subTest(request=request), self.connect() as client:
+                status, fields, _ = client.ask(request)
+                self.assertEqual((status, fields.get("connection")), (200, kept or "close"))
+                if kept != "keep-alive":
+                    self.assertIsNone(client.response())
+
+    def test_a_request_that_does_not_end_is_not_waited_for(self):
+        before = self.dropped("slow_client")
+        for begun in (b"GET", get_request("a.example")[:-2], post_head(b"content-length: 9\r\n")):
+            with self.subTest(begun=begun), self.connect() as client:
+                self.assertEqual(client.ask(begun)[0], 408)
+                self.assertIsNone(client.response())
+        self.assertEqual(self.dropped("slow_client") - before, 3)
+
+    def test_heads_are_bounded(self):
+        with self.connect() as client:
+            found = client.ask(b"GET /" + b"a" * 40_000)
+            self.assertEqual(found[0], 414)
+        with self.connect() as client:
+            found = client.ask(get_request("a.example")[:-2] + b"x: " + b"y" * 40_000)
+            self.assertEqual(found[0], 431)
+        with self.connect() as client:
+            absolute = get_request("a.example").replace(b"GET /", b"GET https://x.example/")
+            self.assertEqual(client.ask(absolute)[0], 200)
 
 
 def reply_wire(wire):

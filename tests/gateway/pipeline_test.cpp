@@ -100,6 +100,34 @@ TEST_F(PipelineTest, Rfc8767_4_StaleDataIsServedWhenTheUpstreamFails) {
   EXPECT_EQ(told.asked, 1U);
 }
 
+TEST_F(PipelineTest, Rfc8484_5_1_WhatIsNotThereIsKeptNoLongerThanItsSoaSays) {
+  const dns::Question question = question_of("nothing.example.");
+  dns::KeptAnswer nxdomain = response(question, 300, dns::Rcode::nxdomain);
+  base::store_u32(&nxdomain.wire[nxdomain.wire.size() - 4], 5);
+  told.replies = {nxdomain};
+  answer(query(question));
+  EXPECT_EQ(summary.least_ttl, 5U);
+  EXPECT_TRUE(answer_now(query(question)));
+  EXPECT_LE(summary.least_ttl, 5U);
+  const base::Seconds32 now = base::seconds_of(base::Clock::now());
+  cache.insert(cache.key_of(question, false, false), nxdomain.view(), {true, 5, 3600, false},
+               now - 60);
+  told.replies = {silence()};
+  answer(query(question));
+  EXPECT_EQ(summary.source, Source::stale);
+  EXPECT_EQ(summary.least_ttl, 5U);
+}
+
+TEST_F(PipelineTest, Rfc2308_5_WithoutAnSoaNothingSaysHowLongItIsNotThere) {
+  dns::KeptAnswer alias = response(question_of("www.example."), 300);
+  alias.rcode = dns::Rcode::nxdomain;  // at the end of the chain
+  alias.wire[3] |= 3;
+  told.replies = {alias};
+  answer(query(question_of("www.example.")));
+  EXPECT_EQ(summary.rcode, dns::Rcode::nxdomain);
+  EXPECT_EQ(summary.least_ttl, 0U);
+}
+
 TEST_F(PipelineTest, Rfc8020_2_AnNxdomainHoldsForEverythingBelow) {
   told.replies = {response(question_of("nothing.example."), 300, dns::Rcode::nxdomain)};
   answer(query(question_of("nothing.example.")));

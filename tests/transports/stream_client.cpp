@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "base/bytes.h"
@@ -120,6 +121,13 @@ std::optional<Octets> StreamClient::receive() {
     }
   }
   return message;
+}
+
+Octets StreamClient::receive_some() {
+  Octets some(16'384);
+  some.resize(
+      static_cast<std::size_t>(std::max<std::ptrdiff_t>(read_some(some.data(), some.size()), 0)));
+  return some;
 }
 
 bool StreamClient::ends() {

@@ -38,6 +38,8 @@ class StreamClient {
   void send_raw(const Octets& octets) const;
   /// The next message; nothing at the end of the stream, or after ten seconds.
   std::optional<Octets> receive();
+  /// The next octets as they come; none at the end of the stream, or after ten seconds.
+  Octets receive_some();
   /// Nothing comes any more but the end.
   bool ends();
   /// Sends no more: FIN, or close_notify.

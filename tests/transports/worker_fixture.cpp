@@ -87,9 +87,7 @@ bool FakeAnswerer::answer_now(const Query& query, Reply& reply) {
 bool FakeAnswerer::answer_by_name(const Query& query, Reply& reply) {
   if (asks_for(query, "wait.") || asks_for(query, "soon.")) return false;
   if (asks_for(query, "silent.")) return true;
-  if (asks_for(query, "go.")) {
-    for (Timer* held : held_) held->cancel();
-  }
+  if (asks_for(query, "go.")) release();
   const dns::Rcode rcode =
       query.verdict == dns::Verdict::accept ? dns::Rcode::noerror : dns::rcode_of(query.verdict);
   reply.size = dns::fit_empty(query.request, rcode, {}, reply.out);
@@ -103,6 +101,10 @@ bool FakeAnswerer::answer_by_name(const Query& query, Reply& reply) {
     reply.size += head.size() + big_size;
   }
   return true;
+}
+
+void FakeAnswerer::release() {
+  for (Timer* held : held_) held->cancel();
 }
 
 Awaitable<Answer> FakeAnswerer::answer(Query query) {

@@ -52,6 +52,9 @@ class FakeAnswerer final : public Answerer {
   bool answer_now(const Query& query, Reply& reply) override;
   Awaitable<Answer> answer(Query query) override;
 
+  /// What "go." does.
+  void release();
+
   std::atomic<int> asked_now{0};
   std::atomic<int> waiting{0};
   std::atomic<int> waiting_most{0};

@@ -25,6 +25,7 @@ class ServerSession final : public HttpSession, private Session::Owner, private 
   [[nodiscard]] base::TimePoint owed_since() const override;
   [[nodiscard]] std::size_t kept() const override { return kept_; }
   void drain() override { session_.go_away(); }
+  void too_slow() override { session_.terminate(Code::enhance_your_calm); }
   [[nodiscard]] bool is_over() const override { return session_.over(); }
 
  private:
