@@ -42,7 +42,7 @@ constexpr std::string_view usual_admin = "127.0.0.1:8953";
 std::vector<ListenAddress> usual_listen(bool encrypted) {
   std::vector<ListenAddress> out;
   for (const ProtocolRow& row : protocols) {
-    if (row.protocol == Protocol::doh3 || (row.encrypted && !encrypted)) continue;
+    if (row.encrypted && !encrypted) continue;
     for (const std::string_view host : usual_hosts) {
       out.push_back(*read_listen_url(std::format("{}://{}:{}", row.scheme, host, row.port)));
       out.back().by_default = true;

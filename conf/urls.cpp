@@ -120,8 +120,7 @@ std::expected<Parts, Refusal> split(std::string_view url) {
 
 std::expected<void, Refusal> refuse_path(const Parts& parts) {
   if (parts.path.empty()) return {};
-  const std::string_view hint =
-      parts.row->protocol == Protocol::doh ? "; where DNS is asked is `paths` in [doh]" : "";
+  const std::string_view hint = parts.row->http ? "; where DNS is asked is `paths` in [doh]" : "";
   return refuse(std::format("`{}://` takes no path", parts.row->scheme),
                 std::format("leave `{}` out{}", parts.path, hint));
 }
@@ -302,8 +301,6 @@ std::string address_instead(const Upstream& upstream) {
 std::expected<ListenAddress, Refusal> read_listen_url(std::string_view url) {
   const auto parts = split(url);
   if (!parts) return std::unexpected(parts.error());
-  if (parts->row->protocol == Protocol::doh3)
-    return refuse("clients are not answered over HTTP/3", "write `https://` or `quic://`");
   if (auto done = refuse_path(*parts); !done) return std::unexpected(done.error());
   if (parts->has_fragment)
     return refuse("a listener takes no `#` name",

@@ -58,7 +58,7 @@ class Sallyport(Server):
 
     def configure(self):
         plain, encrypted, web, self.admin_port = (self.ports.take() for _ in range(4))
-        of_scheme = {"tls": encrypted, "quic": encrypted, "https": web}
+        of_scheme = {"tls": encrypted, "quic": encrypted, "https": web, "h3": web}
         self._ports = {scheme: of_scheme.get(scheme, plain) for scheme in self.listen}
         self.write_config()
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "transports/listeners/doh3.h"
 #include "transports/listeners/doq.h"
 #include "transports/listeners/stream.h"
 #include "transports/listeners/udp.h"
@@ -13,11 +14,11 @@ std::unique_ptr<Listener> make_listener(const conf::ListenAddress& address, std:
                                         ListenerContext& context) {
   switch (address.protocol) {
     case conf::Protocol::udp: return std::make_unique<UdpListener>(address, index, context);
-    case conf::Protocol::doh3: break;  // no URL of a listener says so
     case conf::Protocol::tcp:
     case conf::Protocol::dot:
     case conf::Protocol::doh: return std::make_unique<StreamListener>(address, index, context);
     case conf::Protocol::doq: return std::make_unique<DoqListener>(address, index, context);
+    case conf::Protocol::doh3: return std::make_unique<Doh3Listener>(address, index, context);
   }
   std::unreachable();
 }
