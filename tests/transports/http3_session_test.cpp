@@ -259,6 +259,17 @@ TEST_F(Http3, Rfc9114_9_UnknownFramesAndStreamsAreIgnored) {
   EXPECT_TRUE(server.exchanges.front().whole);
 }
 
+TEST_F(Http3, Rfc9218_7_2_ThePriorityOfARequestMayComeBeforeIt) {
+  raw(2, control);
+  raw(2, settings);
+  raw(2, "\x80\x0f\x07\x00\x07\x00u=0, i"sv);  // as browsers do
+  raw(0, headers, true);
+  EXPECT_FALSE(ours.closed_with.has_value()) << std::hex << *ours.closed_with;
+  EXPECT_TRUE(server.exchanges.front().whole);
+  raw(2, "\x80\x0f\x07\x00\x08\x43\xe8u=0, i"sv);
+  EXPECT_EQ(ours.closed_with, 0x108U) << "the priority of a request that it may not open";
+}
+
 TEST_F(Http3, AFloodOfUnknownFramesEndsTheConnection) {
   raw(2, control);
   raw(2, settings);
