@@ -168,6 +168,7 @@ TEST_F(Http3, Rfc9114_5_2_GoingAwayLetsRequestsEnd) {
   carry();
   server.drain();
   carry();
+  server.drain();
   EXPECT_EQ(client.first_not_begun, 4);
   EXPECT_EQ(client.room_for_requests(), 0U);
   client.ask(get);

@@ -374,7 +374,7 @@ Stream* Session::find(quic::StreamId id) const {
 
 /// RFC 9114 §5.2: requests that have begun go on; later ones were surely not begun with.
 void Session::drain() {
-  if (over_ || control_.id < 0) return;
+  if (over_ || control_.id < 0 || std::exchange(going_away_, true)) return;
   if (const int error = nghttp3_conn_shutdown(library_.get())) return fail(error);
   streams_.schedule();
 }

@@ -171,9 +171,9 @@ class Session : public quic::Codec {
   std::unique_ptr<nghttp3_conn, Delete> library_;
   const Role role_;
   Abuse abuse_ = Abuse::none;
-  bool over_ = false;  // nghttp3 must not be called again, and is not
-  bool going_away_ = false;
-  std::uint64_t may_open_;  // requests of the peer, since the connection began
+  bool over_ = false;        // nghttp3 must not be called again, and is not
+  bool going_away_ = false;  // no new requests: GOAWAY was received, or sent
+  std::uint64_t may_open_;   // requests of the peer, since the connection began
   Allowance resets_;
   Unidirectional control_;
   Unidirectional encoder_;
