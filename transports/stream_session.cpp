@@ -54,7 +54,7 @@ void StreamSession::start(base::TimePoint now) {
   idle_since_ = now;
   if (!conf::row_of(host_.protocol).encrypted) {
     channel_.emplace(socket_.native_handle());
-    begin();
+    if (host_.protocol != conf::Protocol::http) begin(false);
   }
   settle(now);
 }
@@ -65,7 +65,7 @@ void StreamSession::advance(bool readable) {
   if (!ended_ && !lingering_ && (open_ || shake_hands())) {
     // The client's first query may have come with the end of its handshake.
     const bool just_opened = !open_;
-    if (just_opened) begin();
+    if (just_opened) begin(asks_for_http2());
     const Batch turn(host_.context.answerer);
     now = turn.now();
     converse(readable || just_opened, now);
@@ -80,7 +80,7 @@ void StreamSession::on_arrival(const boost::system::error_code& error, std::size
   arrived_ = octets;
   // An end of file is read again by the channel; a reset is told once.
   if (error && error != boost::asio::error::eof && !ended_) {
-    if (!open_) host_.handshakes.failed("failed");
+    if (!open_ && conf::row_of(host_.protocol).encrypted) host_.handshakes.failed("failed");
     end();
   }
   advance(true);
@@ -94,6 +94,10 @@ void StreamSession::feed_arrival() {
 /// True when done. Otherwise it goes on later, or the session has ended: what does not speak TLS
 /// gets no DNS (RFC 7858 §3.1).
 bool StreamSession::shake_hands() {
+  if (!conf::row_of(host_.protocol).encrypted) {
+    if (arrived_ == 0 && !ended_) end();  // nothing was said at all
+    return !ended_;
+  }
   if (!channel_) {
     certs::SslPtr tls = host_.context.certificates->make_session(
         host_.protocol == conf::Protocol::doh ? certs::alpn_http : certs::alpn_dot);
@@ -141,13 +145,19 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
   if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) send(now);
 }
 
-/// What is spoken is settled by the handshake.
-void StreamSession::begin() {
+/// By the handshake; in the clear by the first octets, which no other protocol begins with (RFC
+/// 9113 §3.2 and §3.3).
+bool StreamSession::asks_for_http2() const {
+  if (channel_->encrypted()) return channel_->facts().alpn == "h2";
+  return base::as_text(base::Bytes{arrival_}.first(arrived_)).starts_with("PRI ");
+}
+
+void StreamSession::begin(bool http2) {
   open_ = true;
   Carrier& carrier = *this;
-  if (host_.protocol != conf::Protocol::doh) {
+  if (host_.protocol != conf::Protocol::doh && host_.protocol != conf::Protocol::http) {
     codec_ = std::make_unique<FramedSession>(carrier);
-  } else if (channel_->facts().alpn == "h2") {
+  } else if (http2) {
     codec_ = std::make_unique<http2::ServerSession>(carrier);
   } else {
     codec_ = std::make_unique<http1::ServerSession>(carrier);  // RFC 9113 §3.2: or no wish at all

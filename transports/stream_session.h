@@ -77,7 +77,8 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   void feed_arrival();
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
-  void begin();
+  [[nodiscard]] bool asks_for_http2() const;
+  void begin(bool http2);
   void send(base::TimePoint now);
   void settle(base::TimePoint now);
   void wait_for_what_is_wanted();
