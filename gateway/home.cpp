@@ -5,9 +5,6 @@
 #include <string>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include "cache/lifetime.h"
 
 namespace gateway {
@@ -61,40 +58,45 @@ std::shared_ptr<upstreams::Sets> Home::replace(std::shared_ptr<upstreams::Sets> 
 }
 
 void Home::fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose) {
-  boost::asio::co_spawn(parts_.context, run(key, deadline, purpose), boost::asio::detached);
+  land_whatever_happens(key, [&] {
+    if (purpose == Purpose::answer) {
+      if (auto found = found_meanwhile(key)) return parts_.flights.land(key, std::move(found));
+    }
+    exchange(key, deadline);
+  });
 }
 
-transports::Awaitable<void> Home::run(FlightKey key, base::TimePoint deadline, Purpose purpose) {
-  std::shared_ptr<const Landed> result;
+/// Memory or descriptors may be short: those who wait get an answer all the same.
+template <class Work>
+void Home::land_whatever_happens(const FlightKey& key, Work&& work) {
   try {
-    result = co_await exchange(key, deadline, purpose);
-  } catch (const std::exception&
-               error) {  // memory, descriptors: those who wait get an answer all the same
+    work();
+  } catch (const std::exception& error) {
     parts_.log.error("exchange failed", {{"error", error.what()}});
-    result = landed(failure_answer(key.question, dns::Ede::other, "out of resources"),
-                    transports::Source::failure);
+    parts_.flights.land(key,
+                        landed(failure_answer(key.question, dns::Ede::other, "out of resources"),
+                               transports::Source::failure));
   }
-  parts_.flights.land(key, std::move(result));
 }
 
-transports::Awaitable<std::shared_ptr<const Landed>> Home::exchange(FlightKey key,
-                                                                    base::TimePoint deadline,
-                                                                    Purpose purpose) {
-  if (purpose == Purpose::answer) {
-    if (auto found = found_meanwhile(key)) co_return found;
+void Home::exchange(const FlightKey& key, base::TimePoint deadline) {
+  if (!upstreams_) {
+    return parts_.flights.land(
+        key, landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"),
+                    transports::Source::failure));
   }
-  std::shared_ptr<upstreams::Sets> asked = upstreams_;  // a reload may replace them meanwhile
-  if (!asked) {
-    co_return landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"),
-                     transports::Source::failure);
-  }
-  const transports::Ask ask{key.question, key.dnssec_ok, key.checking_disabled};
-  auto reply = co_await asked->resolve(ask, deadline);
-  if (!reply && upstreams_ && upstreams_ != asked) {  // the old ones were closed under it
-    asked = upstreams_;
-    reply = co_await asked->resolve(ask, deadline);
-  }
-  co_return store(key, *asked, std::move(reply));
+  upstreams_->begin({key.question, key.dnssec_ok, key.checking_disabled}, deadline,
+                    Flying{this, key, deadline, upstreams_});
+}
+
+void Home::Flying::operator()(upstreams::Race::Reply reply) const {
+  home->land_whatever_happens(key, [&] { home->replied(*this, std::move(reply)); });
+}
+
+void Home::replied(const Flying& flying, upstreams::Race::Reply reply) {
+  if (!reply && upstreams_ && upstreams_ != flying.asked)  // the old ones were closed under it
+    return exchange(flying.key, flying.deadline);
+  parts_.flights.land(flying.key, store(flying.key, *flying.asked, std::move(reply)));
 }
 
 std::shared_ptr<const Landed> Home::found_meanwhile(const FlightKey& key) {

@@ -48,10 +48,20 @@ class Home {
   void fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose = Purpose::answer);
 
  private:
-  transports::Awaitable<void> run(FlightKey key, base::TimePoint deadline, Purpose purpose);
-  transports::Awaitable<std::shared_ptr<const Landed>> exchange(FlightKey key,
-                                                                base::TimePoint deadline,
-                                                                Purpose purpose);
+  /// A flight without a coroutine: what Flying knows is all that waits for the reply.
+  struct Flying {
+    void operator()(upstreams::Race::Reply reply) const;
+
+    Home* home;
+    FlightKey key;
+    base::TimePoint deadline;
+    std::shared_ptr<upstreams::Sets> asked;
+  };
+
+  template <class Work>
+  void land_whatever_happens(const FlightKey& key, Work&& work);
+  void exchange(const FlightKey& key, base::TimePoint deadline);
+  void replied(const Flying& flying, upstreams::Race::Reply reply);
   /// Another flight for the question may have landed between the look-up that missed and the start
   /// of this one.
   std::shared_ptr<const Landed> found_meanwhile(const FlightKey& key);

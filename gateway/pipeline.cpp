@@ -49,13 +49,20 @@ std::uint32_t least_ttl_of(const dns::AnswerView& answer) {
   return std::min(facts.least_ttl, most_age_of(facts));
 }
 
-/// Lends `write` memory for an answer made of `view`, and keeps what it wrote.
+/// Lends `write` memory for an answer made of `view`, and keeps what it wrote: short ones in no
+/// more than they need.
 template <class Write>
 void with_room_for(const dns::AnswerView& view, transports::Answer& answer, Write write) {
-  answer.wire.resize(std::min(view.wire.size() + extras_room, dns::message_size_max));
-  transports::Reply reply{answer.wire, 0, {}};
+  const std::size_t room = std::min(view.wire.size() + extras_room, dns::message_size_max);
+  std::array<std::uint8_t, 2 * extras_room> lent;
+  if (room > lent.size()) answer.wire.resize(room);
+  transports::Reply reply{room > lent.size() ? base::MutableBytes{answer.wire} : lent, 0, {}};
   write(reply);
-  answer.wire.resize(reply.size);
+  if (room > lent.size()) {
+    answer.wire.resize(reply.size);
+  } else {
+    answer.wire.assign(lent.begin(), lent.begin() + reply.size);
+  }
   answer.summary = reply.summary;
 }
 

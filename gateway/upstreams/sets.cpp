@@ -17,6 +17,11 @@ void Sets::inherit(const Sets& old) {
   }
 }
 
+void Sets::begin(const transports::Ask& ask, base::TimePoint deadline, Race::Handler handler,
+                 Trace* trace) {
+  set_of(ask.question.name)->begin(ask, deadline, std::move(handler), trace);
+}
+
 transports::Awaitable<base::Result<dns::KeptAnswer>> Sets::resolve(transports::Ask ask,
                                                                    base::TimePoint deadline,
                                                                    Trace* trace) {

@@ -25,6 +25,8 @@ class Sets {
   void inherit(const Sets& old);
 
   /// As UpstreamSet's, by the set that the name's route leads to.
+  void begin(const transports::Ask& ask, base::TimePoint deadline, Race::Handler handler,
+             Trace* trace = nullptr);
   transports::Awaitable<base::Result<dns::KeptAnswer>> resolve(transports::Ask ask,
                                                                base::TimePoint deadline,
                                                                Trace* trace = nullptr);

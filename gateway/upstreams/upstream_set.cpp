@@ -24,17 +24,19 @@ UpstreamSet::UpstreamSet(conf::Set terms, std::vector<Entrant> entrants, const S
   probe_ask_.question.klass = dns::RrClass::in;
 }
 
+void UpstreamSet::begin(const transports::Ask& ask, base::TimePoint deadline, Race::Handler handler,
+                        Trace* trace) {
+  races_.take().begin(shared_from_this(), ask, deadline, std::move(handler), trace);
+}
+
 transports::Awaitable<base::Result<dns::KeptAnswer>> UpstreamSet::resolve(transports::Ask ask,
                                                                           base::TimePoint deadline,
                                                                           Trace* trace) {
   co_return co_await boost::asio::async_initiate<
       const boost::asio::use_awaitable_t<transports::Executor>, void(Race::Reply)>(
-      [](auto handler, std::shared_ptr<UpstreamSet> set, transports::Ask asked,
-         base::TimePoint until, Trace* traced) {
-        Race& race = set->races_.take();
-        race.begin(std::move(set), std::move(asked), until, std::move(handler), traced);
-      },
-      transports::use_awaitable, shared_from_this(), std::move(ask), deadline, trace);
+      [](auto handler, UpstreamSet* set, const transports::Ask* asked, base::TimePoint until,
+         Trace* traced) { set->begin(*asked, until, std::move(handler), traced); },
+      transports::use_awaitable, this, &ask, deadline, trace);
 }
 
 Order UpstreamSet::choose(const dns::Question& question) {

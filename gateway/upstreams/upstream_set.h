@@ -61,6 +61,9 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   /// The first answer that can be believed: NOERROR, NXDOMAIN, or a failure that is the name's; any
   /// other rcode is kept in case no upstream knows better. An error when none replied at all. Ends
   /// by the deadline. `trace` outlives the call.
+  void begin(const transports::Ask& ask, base::TimePoint deadline, Race::Handler handler,
+             Trace* trace = nullptr);
+  /// The same for a coroutine.
   transports::Awaitable<base::Result<dns::KeptAnswer>> resolve(transports::Ask ask,
                                                                base::TimePoint deadline,
                                                                Trace* trace = nullptr);
