@@ -277,6 +277,18 @@ TEST_F(DohSessions, Rfc9113_6_8_GoodbyeIsSaidToTheIdleAndTheDraining) {
   stopped.wait();
 }
 
+TEST_F(DohSessions, AReverseProxyConnectsForMany) {
+  limits_.sessions_per_client = 1;
+  start();
+  DohClient first(server_);
+  first.greet();
+  EXPECT_FALSE(DohClient(server_).stream().connected());
+  worker_->on_worker(
+      [this] { worker_->proxy.reverse_proxies = {*base::Prefix::from_text("127.0.0.1")}; });
+  DohClient second(server_);
+  EXPECT_TRUE(second.finish(second.ask(query_for("now.", 0))));
+}
+
 TEST_F(DohSessions, AReverseProxyTellsOnWhoseBehalfItAsks) {
   start();
   const auto client_of_last = [this] {
