@@ -215,6 +215,20 @@ TEST_F(DohSessions, WhoGivesNoWindowIsGivenUpAndNothingIsKept) {
   EXPECT_TRUE(Worker::eventually([this] { return worker_->waiting.octets.taken() == 0; }));
 }
 
+TEST_F(DohSessions, NothingIsKeptThatAllTogetherHaveNoMemoryFor) {
+  start();
+  worker_->waiting.octets.set_most(0);
+  DohClient client(server_, 1000);
+  Asked& big = client.ask(query_for("big.", 0));
+  ASSERT_TRUE(client.finish(big));
+  EXPECT_EQ(big.code, static_cast<std::uint32_t>(http2::Code::enhance_your_calm));
+  Asked& late = client.ask(query_for("soon.", 0));
+  ASSERT_TRUE(client.finish(late));
+  EXPECT_TRUE(late.fields.starts_with(":status: 503\n")) << late.fields;
+  EXPECT_EQ(worker_->drops("octet_limit"), 2);
+  EXPECT_EQ(worker_->waiting.octets.taken(), 0U);
+}
+
 TEST_F(DohSessions, MoreThanMayWaitIs503) {
   limits_.queries_waiting = 1;
   start();
