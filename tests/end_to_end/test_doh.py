@@ -140,6 +140,13 @@ class Doh(RfcTest):
             refused = self.get(version, wire, "-X", "PUT")
             self.assertEqual((refused.status, refused.fields["allow"]), (405, "GET, HEAD, POST"))
 
+    def test_refusals_are_counted(self):
+        before = self.gateway.metrics().total("sallyport_http_refusals_total", status="404")
+        for version in self.each():
+            self.fetch(version, "/nothing")
+        after = self.gateway.metrics().total("sallyport_http_refusals_total", status="404")
+        self.assertEqual(after - before, len(VERSIONS))
+
     def test_json(self):
         for version in self.each():
             for path, how in (
