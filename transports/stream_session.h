@@ -78,6 +78,7 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
   void take(base::Bytes octets, base::TimePoint now);
+  void acknowledge();
   void begin();
   void send(base::TimePoint now);
   ChannelResult write_apart(base::Bytes ready);
