@@ -227,10 +227,11 @@ void StreamSession::send(base::TimePoint now) {
   if (rest.empty()) {
     if (kept) unsent_ = {};
     unsent_from_ = 0;
-    stalled_ = false;
-    return;
-  }
-  if (kept) {
+    if (result.status == ChannelStatus::ok) {
+      stalled_ = false;
+      return;
+    }
+  } else if (kept) {
     unsent_from_ += result.octets;
     if (unsent_from_ > unsent_.size() / 2) {
       unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(unsent_from_));
@@ -286,7 +287,7 @@ void StreamSession::settle(base::TimePoint now) {
 }
 
 bool StreamSession::is_done() const {
-  if (codec_->is_over()) return unsent_.empty();
+  if (codec_->is_over()) return unsent_.empty() && !stalled_;
   return (read_closed_ || draining_) && !has_work();
 }
 
