@@ -1,6 +1,8 @@
 // Stream sessions. Everything that happens to one goes through advance(), and ends in settle().
 #include "transports/stream_session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <boost/asio/post.hpp>
 
@@ -14,7 +16,6 @@
 #include "transports/framed_session.h"
 #include "transports/http1/server_session.h"
 #include "transports/http2/server_session.h"
-#include "transports/http_workspace.h"
 
 namespace transports {
 
@@ -144,7 +145,19 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
     if (result.status == ChannelStatus::failed) end();
     if (!more_inside_) break;
   }
-  if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) send(now);
+  if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) {
+    send(now);
+  } else if (!ended_ && codec_->owed_since() != base::TimePoint::max()) {
+    acknowledge();
+  }
+}
+
+/// There are clients that send the rest of a message when they know that its beginning has come
+/// (RFC 896), and the kernel would wait 40 ms for an answer that can carry its acknowledgement (RFC
+/// 1122 §4.2.3.2).
+void StreamSession::acknowledge() {
+  const int now = 1;
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &now, sizeof now);
 }
 
 void StreamSession::take(base::Bytes octets, base::TimePoint now) {
@@ -370,24 +383,6 @@ void StreamSession::schedule() {
   boost::asio::post(host_.context.io, [&work] { work.advance_due(); });
 }
 
-void StreamWorkspace::advance_due() {
-  due_posted = false;
-  // Those that come due meanwhile have the next round.
-  decltype(due) now_due;
-  now_due.swap(due);
-  while (!now_due.empty()) {
-    StreamSession& session = now_due.front();
-    now_due.pop_front();
-    session.advance(false);
-  }
-}
-
-bool StreamWorkspace::evict_one() {
-  if (idle.empty()) return false;
-  idle.front().end_politely();
-  return true;
-}
-
 void StreamSession::drain() {
   draining_ = true;
   if (!open_ || lingering_) {
@@ -431,8 +426,5 @@ void StreamSession::end() {
   boost::system::error_code ignored;
   socket_.close(ignored);  // the waits end now; settle() sees to the rest
 }
-
-StreamWorkspace::StreamWorkspace() = default;
-StreamWorkspace::~StreamWorkspace() = default;
 
 }  // namespace transports
