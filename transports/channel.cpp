@@ -119,7 +119,7 @@ void Channel::feed(base::Bytes octets, bool drained) {
   fed_all_ = drained;
 }
 
-ChannelResult Channel::read(base::MutableBytes out) {
+ChannelResult Channel::read(base::MutableBytes out, RecordEnds* ends) {
   if (!tls_) return received_.empty() && !fed_all_ ? read_clear(out) : read_fed(out);
   if (broken_) return {ChannelStatus::failed};
   drained_ = std::exchange(fed_all_, false);
@@ -131,6 +131,7 @@ ChannelResult Channel::read(base::MutableBytes out) {
     const int outcome = SSL_read_ex(tls_.get(), out.data() + total, out.size() - total, &taken);
     if (outcome == 1) {
       total += taken;
+      if (ends != nullptr) ends->add(total);
       continue;
     }
     result = finish_tls_call(outcome, 0);
@@ -140,8 +141,14 @@ ChannelResult Channel::read(base::MutableBytes out) {
   return {result.status, total};
 }
 
-ChannelResult Channel::write(base::Bytes data) {
-  if (!tls_) return write_clear(data);
+ChannelResult Channel::write(base::Bytes data, bool more) {
+  more_follows_ = more;
+  const ChannelResult result = tls_ ? write_records(data) : write_clear(data);
+  more_follows_ = false;
+  return result;
+}
+
+ChannelResult Channel::write_records(base::Bytes data) {
   if (broken_) return {ChannelStatus::failed};
   std::size_t total = 0;
   while (total < data.size()) {
@@ -231,10 +238,10 @@ ChannelResult Channel::read_clear(base::MutableBytes out) {
 }
 
 ChannelResult Channel::write_clear(base::Bytes data) {
+  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more_follows_ ? MSG_MORE : 0);
   std::size_t total = 0;
   while (total < data.size()) {
-    const ssize_t count =
-        ::send(descriptor_, data.data() + total, data.size() - total, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count = ::send(descriptor_, data.data() + total, data.size() - total, flags);
     if (count >= 0) {
       total += static_cast<std::size_t>(count);
       continue;

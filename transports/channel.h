@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,21 @@ struct ReceiveBuffer {
   std::array<std::uint8_t, 16384> octets;
 };
 
+/// Where TLS records end in octets that go through a channel; beyond what there is room for, the
+/// rest counts as one.
+class RecordEnds {
+ public:
+  void clear() { size_ = 0; }
+  void add(std::size_t end) {
+    if (size_ != ends_.size()) ends_[size_++] = static_cast<std::uint32_t>(end);
+  }
+  [[nodiscard]] std::span<const std::uint32_t> all() const { return {ends_.data(), size_}; }
+
+ private:
+  std::array<std::uint32_t, 256> ends_;
+  std::size_t size_ = 0;
+};
+
 class Channel {
  public:
   /// In the clear.
@@ -68,13 +84,14 @@ class Channel {
   void feed(base::Bytes octets, bool drained);
 
   /// Fills `out` as far as what has arrived allows, over as many TLS records as there are. ok only
-  /// when `out` is full.
-  ChannelResult read(base::MutableBytes out);
+  /// when `out` is full. `ends` is told where they ended.
+  ChannelResult read(base::MutableBytes out, RecordEnds* ends = nullptr);
 
   /// Writes as much as the socket takes: {ok, data.size()} or {want_write, less}. What was not
   /// written must be the beginning of the next call's data; it may have moved in memory. Whole TLS
-  /// records of up to 16 KiB.
-  ChannelResult write(base::Bytes data);
+  /// records of up to 16 KiB. `more`: another call follows at once, and the octets may leave with
+  /// its own.
+  ChannelResult write(base::Bytes data, bool more = false);
 
   /// Says that nothing more will be written: close_notify, or FIN in the clear. want_write: call
   /// again.
@@ -96,14 +113,16 @@ class Channel {
   ChannelResult read_fed(base::MutableBytes out);
   ChannelResult read_clear(base::MutableBytes out);
   ChannelResult write_clear(base::Bytes data);
+  ChannelResult write_records(base::Bytes data);
 
   int descriptor_;
   int system_error_ = 0;
   unsigned long tls_error_ = 0;
-  bool broken_ = false;       // after a fatal error OpenSSL must not be called again
-  bool peer_closed_ = false;  // the socket's end of file was seen
-  bool drained_ = false;      // the last recv took less than it could have: the socket is empty
-  bool fed_all_ = false;      // the next call need not ask the socket
+  bool broken_ = false;        // after a fatal error OpenSSL must not be called again
+  bool peer_closed_ = false;   // the socket's end of file was seen
+  bool drained_ = false;       // the last recv took less than it could have: the socket is empty
+  bool fed_all_ = false;       // the next call need not ask the socket
+  bool more_follows_ = false;  // inside write()
   ReceiveBuffer* buffer_ = nullptr;
   base::Bytes received_;  // not yet taken by OpenSSL or reader: in *buffer_, in unread_, or fed
   std::vector<std::uint8_t> unread_;  // what of received_ was left when a call ended

@@ -119,6 +119,7 @@ bool StreamSession::shake_hands() {
 void StreamSession::converse(bool readable, base::TimePoint now) {
   StreamWorkspace& work = host_.context.streams;
   work.output_used = 0;
+  work.output_records.clear();
   now_ = now;
   if (stalled_) send(now);
   if (!ended_) codec_->go_on(now);
@@ -130,8 +131,9 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
       break;
     }
     feed_arrival();
-    const ChannelResult result = channel_->read(work.input);
-    if (result.octets != 0) codec_->take({work.input.data(), result.octets}, now);
+    work.input_records.clear();
+    const ChannelResult result = channel_->read(work.input, &work.input_records);
+    if (result.octets != 0) take({work.input.data(), result.octets}, now);
     more_inside_ = result.status == ChannelStatus::ok;
     read_wants_write_ = result.status == ChannelStatus::want_write;
     read_closed_ = result.status == ChannelStatus::closed;
@@ -139,6 +141,20 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
     if (!more_inside_) break;
   }
   if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) send(now);
+}
+
+void StreamSession::take(base::Bytes octets, base::TimePoint now) {
+  if (codec_->keeps_records_apart()) {
+    std::size_t taken = 0;
+    for (const std::size_t end : host_.context.streams.input_records.all()) {
+      if (end == octets.size() || ended_) break;
+      codec_->take(octets.subspan(taken, end - taken), now);
+      end_record();
+      taken = end;
+    }
+    octets = octets.subspan(taken);
+  }
+  if (!ended_) codec_->take(octets, now);
 }
 
 /// What is spoken is settled by the handshake.
@@ -165,6 +181,11 @@ void StreamSession::put(std::size_t octets) {
   if (work.output_used >= StreamWorkspace::output_flush) send(now_);
 }
 
+void StreamSession::end_record() {
+  StreamWorkspace& work = host_.context.streams;
+  if (work.output_used != 0) work.output_records.add(work.output_used);
+}
+
 void StreamSession::introduce(Query& query, base::TimePoint now) const {
   query.protocol = host_.protocol;
   query.listener = host_.index;
@@ -185,7 +206,8 @@ void StreamSession::send(base::TimePoint now) {
     unsent_.insert(unsent_.end(), ready.begin(), ready.end());
     ready = base::Bytes(unsent_).subspan(unsent_from_);
   }
-  const ChannelResult result = channel_->write(ready);
+  const ChannelResult result = kept ? channel_->write(ready) : write_apart(ready);
+  work.output_records.clear();
   if (result.status == ChannelStatus::failed) return end();
   const base::Bytes rest = ready.subspan(result.octets);
   if (rest.empty()) {
@@ -209,6 +231,18 @@ void StreamSession::send(base::TimePoint now) {
     sent_since_stall_ = 0;
   }
   stalled_ = true;
+}
+
+ChannelResult StreamSession::write_apart(base::Bytes ready) {
+  std::size_t total = 0;
+  for (const std::size_t end : host_.context.streams.output_records.all()) {
+    if (end == total || end == ready.size()) continue;
+    const ChannelResult result = channel_->write(ready.subspan(total, end - total), true);
+    total += result.octets;
+    if (result.status != ChannelStatus::ok) return {result.status, total};
+  }
+  const ChannelResult result = channel_->write(ready.subspan(total));
+  return {result.status, total + result.octets};
 }
 
 /// Decides what is waited for, or that it is over. Nothing may touch the session after this.

@@ -77,8 +77,10 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   void feed_arrival();
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
+  void take(base::Bytes octets, base::TimePoint now);
   void begin();
   void send(base::TimePoint now);
+  ChannelResult write_apart(base::Bytes ready);
   void settle(base::TimePoint now);
   void wait_for_what_is_wanted();
   void set_deadline();
@@ -96,6 +98,7 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   [[nodiscard]] ListenerContext& context() const override { return host_.context; }
   base::MutableBytes room() override;
   void put(std::size_t octets) override;
+  void end_record() override;
   [[nodiscard]] bool is_stalled() const override { return stalled_ || ended_; }
   void schedule() override;
   void heard() override { idle_since_ = now_; }
@@ -155,8 +158,10 @@ struct StreamWorkspace {
 
   ReceiveBuffer received;
   std::array<std::uint8_t, input_size> input;
+  RecordEnds input_records;
   std::array<std::uint8_t, output_size> output;
   std::size_t output_used = 0;
+  RecordEnds output_records;  ///< where a codec wants it
   Query query;
   std::unique_ptr<HttpWorkspace> http;  ///< made for the first session that speaks it
   List<&StreamSession::of_idle> idle;

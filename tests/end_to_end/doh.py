@@ -4,7 +4,7 @@ from http_clients import Http1, Http2
 from messages import A, NOERROR, query, read
 from rfc import ADDRESS, RfcTest
 
-VERSIONS = ("h2",)
+VERSIONS = ("h2", "http/1.1")
 
 
 class DohTest(RfcTest):

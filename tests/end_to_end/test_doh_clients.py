@@ -1,6 +1,7 @@
-"""Programs that others wrote ask over DoH: kdig, curl, and dnsdist, which forwards to us. RFC
+"""Programs that others wrote ask over DoH: kdig, curl, dnsperf, and dnsdist, which forwards to us. RFC
 8484."""
 
+import re
 import unittest
 
 from certificates import NAME, Authority
@@ -71,6 +72,22 @@ class Programs(DohTest):
         )
         found = self.curl("--doh-url", self.url, f"https://{NAME}:{self.port}/")
         self.assertIn("2 1 200", found.stdout, found.stderr)
+
+    def test_dnsperf(self):
+        queries = self.folder / "queries"
+        queries.write_text("".join(f"n{n}.perf.example A\n" for n in range(50)))
+        count = few(4000)
+        for method in ("GET", "POST"):
+            with self.subTest(method=method):
+                found = run_peer(
+                    "dnsperf", "-m", "doh", "-s", self.host, "-p", self.port, "-d", queries, "-c", "4",
+                    "-q", "80", "-n", count // 50, "-O", f"doh-uri={self.url}",
+                    "-O", f"doh-method={method}",
+                )  # fmt: skip
+                counts = dict(re.findall(r"Queries (sent|completed|lost): +(\d+)", found.stdout))
+                wanted = {"sent": str(count), "completed": str(count), "lost": "0"}
+                self.assertEqual(counts, wanted, found.stdout + found.stderr)
+                self.assertIn(f"NOERROR {count} (100.00%)", found.stdout)
 
     def test_dnsdist_forwards_to_us(self):
         """Its clients ask over UDP and TCP, it asks us over DoH and trusts our certificate alone."""

@@ -1,6 +1,8 @@
 """HTTP that other projects collected to break servers, replayed against the DoH listener: every
 connection ends, nothing else does. They are data beside the checkout (see test_corpora)."""
 
+import collections
+import re
 import tarfile
 import time
 import unittest
@@ -24,6 +26,21 @@ def archived(names):
             files = [member for member in archive if member.isfile()]
             for member in files[:: 6 if SANITIZED else 1]:
                 yield member.name, archive.extractfile(member).read()
+
+
+def statuses(octets):
+    """Of responses that stand one behind the other, and of nothing else."""
+    while octets:
+        head, end, octets = octets.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        if not end or not re.fullmatch(rb"HTTP/1\.1 \d{3} [A-Za-z ]+", lines[0]):
+            raise AssertionError(f"not a response: {head[:200]!r}")
+        status = int(lines[0].split()[1])
+        fields = dict(line.split(b": ", 1) for line in lines[1:])
+        size = int(fields.get(b"content-length", 0))
+        # To HEAD there is none, and the next response begins at once.
+        octets = octets[0 if octets.startswith(b"HTTP/1.1 ") else size :]
+        yield status
 
 
 @ARE_THERE
@@ -85,6 +102,19 @@ class Corpora(DohTest):
         self.assertEqual({reply[3:4] for reply in replies.values()}, {frame(4)[3:4]})
         self.assert_all_is_well("h2")
         self.check_growth(self.resident(), 200 << 20)
+
+    def test_http1(self):
+        replies = self.replay(archived(HTTP1), "http/1.1")
+        self.assertGreater(len(replies), 300)
+        seen = collections.Counter()
+        for name, reply in replies.items():
+            with self.subTest(name=name):
+                seen.update(statuses(reply))
+        # Hardly any of it is meant for a DNS server.
+        self.assertLessEqual(set(seen), {100, 200, 400, 404, 405, 408, 413, 414, 415, 417, 431, 501})
+        self.assertGreater(seen[400], 100)
+        self.assertGreater(seen[404], 20)
+        self.assert_all_is_well("http/1.1")
 
 
 if __name__ == "__main__":

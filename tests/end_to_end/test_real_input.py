@@ -1,13 +1,16 @@
 """The gateway against real servers: every answer is the one that the upstream itself gives.
 
 A zone of 100,000 names of all kinds is served by Knot DNS, and by Unbound in front of it; 200,000
-queries go through our UDP, TCP and DoT listeners to each of them over UDP, TCP and DoT. None may be
-lost, none may differ from what the same upstream answers when asked directly.
+queries go through our UDP, TCP, DoT and DoH listeners, by GET and by POST, to each of them over UDP,
+TCP, DoT and DoH. None may be lost, none may differ from what the same upstream answers when asked
+directly; nor when the upstream ends its connections all the time and our certificate is replaced.
 """
 
 import collections
 import itertools
+import ssl
 import sys
+import threading
 import time
 import unittest
 
@@ -15,13 +18,18 @@ from big_zone import KINDS, ZONE, BigZone
 from certificates import Authority
 from clients import ask_many, connect
 from gateway import Sallyport
-from harness import QUICK, EndToEndTest, temporary_folder
+from goaway_server import GoawayServer
+from harness import PATIENCE, QUICK, EndToEndTest, temporary_folder
 from messages import AD, CD, QR, RA, RD, TC, Z, parsed_by_dnspython, read
 from peers import Knot, Unbound
+from rfc import question_of
 
 QUERIES = 40_000 if QUICK else 200_000
-LISTENERS = ("udp", "tcp", "tls")
-UPSTREAMS = tuple(itertools.product(("knotd", "unbound"), ("udp", "tcp", "tls")))
+LISTENERS = ("udp", "tcp", "tls", "https", "https-get")
+UPSTREAMS = (
+    *itertools.product(("knotd", "unbound"), ("udp", "tcp", "tls")),
+    ("unbound", "https"),
+)
 UDP_SIZE = 1232  # the gateway's most, [limits] udp_size
 
 
@@ -40,6 +48,7 @@ class Truth:
         self._flow = connect(scheme, upstream.address(scheme))
         self._tcp = None if scheme != "udp" else connect("tcp", upstream.address("tcp"))
         self._answers = {}
+        self.wires = {}
         self._most = {}  # RRset -> TTL
         self._began = 0.0
 
@@ -67,6 +76,7 @@ class Truth:
             lost += ask_many([(self._tcp, iter(truncated.items()))], take)
         if lost:
             raise AssertionError(f"the upstream itself lost {len(lost)} queries, such as {lost[0]}")
+        self.wires = wires
         self._answers = {key: (read(wire), len(wire)) for key, wire in wires.items()}
         for answer, _ in self._answers.values():
             for (_, *rrset), ttl in answer.ttls.items():
@@ -179,6 +189,55 @@ class Comparison:
         return None
 
 
+class Certificate:
+    """The gateway's own, in files that are replaced while it runs."""
+
+    def __init__(self, authority, folder):
+        self._authority = authority
+        self._chain, self._key = folder / "own.crt", folder / "own.key"
+        self.table = {"chain_file": self._chain, "key_file": self._key}
+        self.replaced = 0
+        self._write()
+
+    def _write(self):
+        made = self._authority.issue()
+        self._chain.write_bytes(made.chain_file.read_bytes())
+        self._key.write_bytes(made.key_file.read_bytes())
+
+    def replace(self, gateway):
+        self._write()
+        done = gateway.reload()
+        if done.returncode != 0:
+            raise AssertionError(f"reload: {done.stdout} {done.stderr}")
+        self.replaced += 1
+
+    def shown(self):
+        return ssl.PEM_cert_to_DER_cert(self._chain.read_text())
+
+
+class Swapping(Comparison):
+    """Calls `swap` on a thread of its own when a third and when two thirds have been answered."""
+
+    def __init__(self, truth, count, swap):
+        super().__init__(truth)
+        self._swap = swap
+        self._at = [count // 3, count * 2 // 3]
+        self._taken = 0
+        self._threads = []
+
+    def take(self, flow, key, sent, reply):
+        super().take(flow, key, sent, reply)
+        self._taken += 1
+        if self._at and self._taken >= self._at[0]:
+            self._at.pop(0)
+            self._threads.append(threading.Thread(target=self._swap, daemon=True))
+            self._threads[-1].start()
+
+    def finish(self):
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+
 class RealInput(EndToEndTest):
     @classmethod
     def setUpClass(cls):
@@ -216,11 +275,11 @@ class RealInput(EndToEndTest):
         )
 
     def compare(self, upstream, scheme, work):
-        """Asks `work` of a gateway in front of that upstream, a third over each listener."""
+        """Asks `work` of a gateway in front of that upstream, as much over each listener."""
         with Truth(upstream, scheme) as truth, temporary_folder() as folder:
             truth.learn(dict(work))
             comparison = Comparison(truth)
-            trust = {"ca_file": self.authority.file} if scheme == "tls" else {}
+            trust = {"ca_file": self.authority.file} if scheme in ("tls", "https") else {}
             # Neither a busy machine nor a sanitizer's slowness is to look like a lost answer.
             upstreams = [{"url": upstream.url(scheme), "timeout": "10s", **trust}]
             with Sallyport(folder, upstreams, limits={"query_timeout": "25s"}) as gateway:
@@ -240,7 +299,7 @@ class RealInput(EndToEndTest):
                 comparison.take,
                 window=24,
             )
-            again = list(comparison.truncated)
+            again, comparison.truncated = comparison.truncated, []
             counts = collections.Counter(comparison.compared)
             lost += ask_many([(flows[4], iter(again))], comparison.take)
             comparison.compared = counts
@@ -251,6 +310,38 @@ class RealInput(EndToEndTest):
         self.assertEqual(
             comparison.differences[:3], [], f"{len(comparison.differences)} answers differ"
         )
+
+    def test_while_the_upstream_goes_away_and_our_certificate_changes(self):
+        """GOAWAY every 1,000 queries, and two new certificates while queries are under way."""
+        work = list(self.zone.queries(QUERIES // len(UPSTREAMS)))
+        with Truth(self.upstreams["knotd"], "tcp") as truth, temporary_folder() as folder:
+            truth.learn(dict(work))
+            answers = {question_of(wire).lower(): wire for wire in truth.wires.values()}
+
+            def answer(question):
+                wire = answers[question.lower()]
+                return b"\0\0" + wire[2:12] + question + wire[12 + len(question) :]
+
+            upstream = self.enter(GoawayServer(answer, self.authority.issue(), 1000))
+            certificate = Certificate(self.authority, folder)
+            with Sallyport(
+                folder,
+                [{"url": upstream.url(), "ca_file": self.authority.file, "timeout": "10s"}],
+                limits={"query_timeout": "25s"},
+                certificate=[certificate.table],
+            ) as gateway:
+                comparison = Swapping(truth, len(work), lambda: certificate.replace(gateway))
+                for part in range(3):  # each over connections of its own
+                    self.ask(gateway.address, self.authority.file, work[part::3], comparison)
+                comparison.finish()
+                with connect("https", gateway.address("https"), self.authority.file) as flow:
+                    shown = flow.tls.getpeercert(binary_form=True)
+                self.assertEqual(shown, certificate.shown())
+                asked = gateway.metrics().total("sallyport_upstream_queries_total")
+        self.assertEqual(sum(comparison.compared.values()), len(work))
+        self.assertEqual(certificate.replaced, 2)
+        self.assertGreaterEqual(upstream.goaways, asked // 1000 - 10)
+        self.assertGreater(upstream.goaways, 2)
 
     def test_reader_agrees_with_dnspython(self):
         """The comparison's own reader must not be what finds everything equal."""

@@ -16,7 +16,8 @@ struct Exchange final
       boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   using HttpExchange::HttpExchange;
 
-  base::TimePoint since{};  ///< it began to arrive, or was answered
+  base::TimePoint since{};       ///< it began to arrive, or was answered
+  std::uint32_t asked_with = 0;  ///< requests of one TLS record have the same
   bool whole = false;
 };
 

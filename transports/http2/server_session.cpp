@@ -44,14 +44,18 @@ ServerSession::~ServerSession() {
 
 void ServerSession::take(base::Bytes octets, base::TimePoint now) {
   now_ = now;
+  ++takes_;
   session_.take(octets, now);
   go_on(now);
 }
 
 void ServerSession::go_on(base::TimePoint now) {
   now_ = now;
-  while (!late_.empty() && !carrier_.is_stalled())
+  while (!late_.empty() && !carrier_.is_stalled()) {
+    const std::uint32_t with = late_.front().asked_with;
     respond(late_.front(), late_response(late_.front()));
+    if (late_.empty() || late_.front().asked_with != with) carrier_.end_record();
+  }
   while (!ready_.empty() && !carrier_.is_stalled() && may_ask()) {
     Exchange& exchange = ready_.front();
     const auto response = answer(exchange, static_cast<std::uint64_t>(exchange.id()), now);
@@ -177,6 +181,7 @@ void ServerSession::on_content(Stream& stream, base::Bytes octets) {
 void ServerSession::on_whole(Stream& stream) {
   Exchange& exchange = exchange_of(stream);
   if (std::exchange(exchange.whole, true)) return;
+  exchange.asked_with = takes_;
   move(exchange, ready_);
   carrier_.heard();
 }

@@ -18,6 +18,7 @@ class ServerSession final : public HttpSession, private Session::Owner, private 
   ~ServerSession() override;
 
   void take(base::Bytes octets, base::TimePoint now) override;
+  [[nodiscard]] bool keeps_records_apart() const override { return true; }
   void go_on(base::TimePoint now) override;
   [[nodiscard]] bool wants_more() const override;
   [[nodiscard]] bool has_work() const override;
@@ -52,7 +53,8 @@ class ServerSession final : public HttpSession, private Session::Owner, private 
   List late_;                    // answered by somebody else meanwhile
   List answered_;                // to be taken by the client, the one that waits longest first
   Exchange* at_hand_ = nullptr;  // its answer is in the workspace
-  std::size_t kept_ = 0;         // octets of answers in all exchanges
+  std::uint32_t takes_ = 0;
+  std::size_t kept_ = 0;  // octets of answers in all exchanges
   base::TimePoint now_{};
   bool wrote_ = false;    // in this call of write_to()
   bool counted_ = false;  // why the session ended
