@@ -30,8 +30,12 @@ struct ChannelBio {
   static int write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
     BIO_clear_retry_flags(bio);
     Channel& self = channel(bio);
-    const ChannelResult result =
-        self.write_clear({reinterpret_cast<const std::uint8_t*>(data), size});
+    const base::Bytes octets{reinterpret_cast<const std::uint8_t*>(data), size};
+    if (self.gathers_ ? self.gather(octets) : self.line_up(octets)) {
+      *written = size;
+      return 1;
+    }
+    const ChannelResult result = self.write_clear(octets);
     *written = result.octets;
     if (result.octets != 0) return 1;
     if (result.status == ChannelStatus::want_write) BIO_set_retry_write(bio);
@@ -142,10 +146,50 @@ ChannelResult Channel::read(base::MutableBytes out, RecordEnds* ends) {
 }
 
 ChannelResult Channel::write(base::Bytes data, bool more) {
-  more_follows_ = more;
-  const ChannelResult result = tls_ ? write_records(data) : write_clear(data);
-  more_follows_ = false;
-  return result;
+  if (!tls_) return write_clear(data);
+  if (!unsent_.empty()) {
+    const ChannelResult sent = write_clear(unsent_);
+    unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(sent.octets));
+    if (sent.status != ChannelStatus::ok) return {sent.status};
+    unsent_ = {};
+  }
+  gathers_ = gathers_ || more;
+  const ChannelResult result = write_records(data);
+  if (!gathers_ || (more && result.status == ChannelStatus::ok)) return result;
+  gathers_ = false;
+  const ChannelResult sent = send_gathered();
+  return {result.status == ChannelStatus::ok ? sent.status : result.status, result.octets};
+}
+
+/// False when it is to be sent by itself, after what is gathered.
+bool Channel::gather(base::Bytes record) {
+  if (gathered_ + record.size() > buffer_->records.size()) {
+    send_gathered();
+    if (line_up(record)) return true;
+    if (record.size() > buffer_->records.size()) return false;
+  }
+  std::memcpy(buffer_->records.data() + gathered_, record.data(), record.size());
+  gathered_ += record.size();
+  return true;
+}
+
+/// What OpenSSL writes by itself goes behind what waits. False when nothing does.
+bool Channel::line_up(base::Bytes record) {
+  if (unsent_.empty()) return false;
+  unsent_.insert(unsent_.end(), record.begin(), record.end());
+  return true;
+}
+
+ChannelResult Channel::send_gathered() {
+  const base::Bytes all{buffer_->records.data(), std::exchange(gathered_, 0)};
+  std::size_t sent = 0;
+  if (unsent_.empty()) {
+    const ChannelResult result = write_clear(all);
+    if (result.status != ChannelStatus::want_write) return result;
+    sent = result.octets;
+  }
+  unsent_.insert(unsent_.end(), all.begin() + static_cast<std::ptrdiff_t>(sent), all.end());
+  return {unsent_.empty() ? ChannelStatus::ok : ChannelStatus::want_write};
 }
 
 ChannelResult Channel::write_records(base::Bytes data) {
@@ -164,6 +208,7 @@ ChannelResult Channel::write_records(base::Bytes data) {
 
 ChannelResult Channel::shutdown() {
   if (broken_) return {ChannelStatus::failed};
+  if (!unsent_.empty()) return {ChannelStatus::want_write};
   if (!tls_) {
     ::shutdown(descriptor_, SHUT_WR);
     return {};
@@ -238,10 +283,10 @@ ChannelResult Channel::read_clear(base::MutableBytes out) {
 }
 
 ChannelResult Channel::write_clear(base::Bytes data) {
-  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more_follows_ ? MSG_MORE : 0);
   std::size_t total = 0;
   while (total < data.size()) {
-    const ssize_t count = ::send(descriptor_, data.data() + total, data.size() - total, flags);
+    const ssize_t count =
+        ::send(descriptor_, data.data() + total, data.size() - total, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count >= 0) {
       total += static_cast<std::size_t>(count);
       continue;

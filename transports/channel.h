@@ -42,10 +42,13 @@ struct TlsFacts {
 /// Of a finished handshake.
 TlsFacts facts_of(const SSL& tls);
 
-/// One per worker, shared by its channels: a recv takes many TLS records at once, without a buffer
-/// per connection. Not larger than what is read at a time: the rest would have to be copied.
+/// One per worker, shared by its channels, so that none needs a buffer of its own.
 struct ReceiveBuffer {
+  /// A recv takes many TLS records at once. Not larger than what is read at a time: the rest would
+  /// have to be copied.
   std::array<std::uint8_t, 16384> octets;
+  /// TLS records that leave in one send: one of the largest, or many small ones.
+  std::array<std::uint8_t, 16384 + 256> records;
 };
 
 /// Where TLS records end in octets that go through a channel; beyond what there is room for, the
@@ -89,8 +92,9 @@ class Channel {
 
   /// Writes as much as the socket takes: {ok, data.size()} or {want_write, less}. What was not
   /// written must be the beginning of the next call's data; it may have moved in memory. Whole TLS
-  /// records of up to 16 KiB. `more`: another call follows at once, and the octets may leave with
-  /// its own.
+  /// records of up to 16 KiB. `more`: another call follows at once, and octets leave with its own.
+  /// After such calls all may be taken and some wait here, {want_write, data.size()}: the next call
+  /// sends them, be it one without data.
   ChannelResult write(base::Bytes data, bool more = false);
 
   /// Says that nothing more will be written: close_notify, or FIN in the clear. want_write: call
@@ -114,17 +118,22 @@ class Channel {
   ChannelResult read_clear(base::MutableBytes out);
   ChannelResult write_clear(base::Bytes data);
   ChannelResult write_records(base::Bytes data);
+  bool gather(base::Bytes record);
+  bool line_up(base::Bytes record);
+  ChannelResult send_gathered();
 
   int descriptor_;
   int system_error_ = 0;
   unsigned long tls_error_ = 0;
-  bool broken_ = false;        // after a fatal error OpenSSL must not be called again
-  bool peer_closed_ = false;   // the socket's end of file was seen
-  bool drained_ = false;       // the last recv took less than it could have: the socket is empty
-  bool fed_all_ = false;       // the next call need not ask the socket
-  bool more_follows_ = false;  // inside write()
+  bool broken_ = false;       // after a fatal error OpenSSL must not be called again
+  bool peer_closed_ = false;  // the socket's end of file was seen
+  bool drained_ = false;      // the last recv took less than it could have: the socket is empty
+  bool fed_all_ = false;      // the next call need not ask the socket
+  bool gathers_ = false;      // from a write() with more to follow to the last of them
+  std::size_t gathered_ = 0;  // octets of buffer_->records
   ReceiveBuffer* buffer_ = nullptr;
   base::Bytes received_;  // not yet taken by OpenSSL or reader: in *buffer_, in unread_, or fed
+  std::vector<std::uint8_t> unsent_;  // records that the socket did not take
   std::vector<std::uint8_t> unread_;  // what of received_ was left when a call ended
   certs::SslPtr tls_;
 };

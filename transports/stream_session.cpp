@@ -1,6 +1,8 @@
 // Stream sessions. Everything that happens to one goes through advance(), and ends in settle().
 #include "transports/stream_session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <boost/asio/post.hpp>
 
@@ -140,7 +142,19 @@ void StreamSession::converse(bool readable, base::TimePoint now) {
     if (result.status == ChannelStatus::failed) end();
     if (!more_inside_) break;
   }
-  if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) send(now);
+  if (work.output_used != 0 || (!unsent_.empty() && !stalled_)) {
+    send(now);
+  } else if (!ended_ && codec_->owed_since() != base::TimePoint::max()) {
+    acknowledge();
+  }
+}
+
+/// There are clients that send the rest of a message when they know that its beginning has come
+/// (RFC 896), and the kernel would wait 40 ms for an answer that can carry its acknowledgement (RFC
+/// 1122 §4.2.3.2).
+void StreamSession::acknowledge() {
+  const int now = 1;
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &now, sizeof now);
 }
 
 void StreamSession::take(base::Bytes octets, base::TimePoint now) {
@@ -213,10 +227,11 @@ void StreamSession::send(base::TimePoint now) {
   if (rest.empty()) {
     if (kept) unsent_ = {};
     unsent_from_ = 0;
-    stalled_ = false;
-    return;
-  }
-  if (kept) {
+    if (result.status == ChannelStatus::ok) {
+      stalled_ = false;
+      return;
+    }
+  } else if (kept) {
     unsent_from_ += result.octets;
     if (unsent_from_ > unsent_.size() / 2) {
       unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(unsent_from_));
@@ -272,7 +287,7 @@ void StreamSession::settle(base::TimePoint now) {
 }
 
 bool StreamSession::is_done() const {
-  if (codec_->is_over()) return unsent_.empty();
+  if (codec_->is_over()) return unsent_.empty() && !stalled_;
   return (read_closed_ || draining_) && !has_work();
 }
 

@@ -78,6 +78,7 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
   void take(base::Bytes octets, base::TimePoint now);
+  void acknowledge();
   void begin();
   void send(base::TimePoint now);
   ChannelResult write_apart(base::Bytes ready);
@@ -92,7 +93,9 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
 
   [[nodiscard]] bool is_done() const;
   [[nodiscard]] bool may_read() const { return !stalled_ && !read_closed_ && codec_->wants_more(); }
-  [[nodiscard]] bool has_work() const { return !unsent_.empty() || (codec_ && codec_->has_work()); }
+  [[nodiscard]] bool has_work() const {
+    return stalled_ || !unsent_.empty() || (codec_ && codec_->has_work());
+  }
 
   // What the codec asks for.
   [[nodiscard]] ListenerContext& context() const override { return host_.context; }

@@ -223,6 +223,47 @@ TEST_P(Channels, FactsTellWhatWasAgreed) {
 class TlsChannels : public Channels {};
 INSTANTIATE_TEST_SUITE_P(Over, TlsChannels, testing::Values(true));
 
+TEST_P(TlsChannels, RecordsOfSeveralWritesLeaveTogether) {
+  shake_hands();
+  const Octets message(100, 'x');
+  Octets in(1000);
+  for (const bool more : {true, true, false}) {
+    EXPECT_EQ(server_->read(in).status, ChannelStatus::want_read) << "nothing has left yet";
+    EXPECT_EQ(client_->write(message, more).status, ChannelStatus::ok);
+  }
+  RecordEnds ends;
+  EXPECT_EQ(server_->read(in, &ends).octets, 300U);
+  EXPECT_EQ(ends.all().size(), 3U);
+}
+
+TEST_P(TlsChannels, RecordsThatTheSocketDoesNotTakeWaitAndNothingIsLost) {
+  shake_hands();
+  Octets out(3'000'000);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(i >> 3);
+  Octets all;
+  Octets piece(70'000);
+  std::size_t written = 0;
+  std::size_t calls = 0;
+  bool waited = false;
+  while (all.size() < out.size()) {
+    const std::size_t size =
+        std::min<std::size_t>(1 + (calls * 7919) % 20'000, out.size() - written);
+    const ChannelResult result =
+        client_->write(base::Bytes(out).subspan(written, size), ++calls % 5 != 0);
+    ASSERT_TRUE(result.status == ChannelStatus::ok || result.status == ChannelStatus::want_write);
+    written += result.octets;
+    if (result.status == ChannelStatus::ok && written != out.size()) continue;
+    waited = waited || (result.status == ChannelStatus::want_write && result.octets == size);
+    EXPECT_EQ(written == out.size() || client_->shutdown().status == ChannelStatus::want_write,
+              true)
+        << "a goodbye does not overtake what waits";
+    const ChannelResult read = server_->read(piece);
+    all.insert(all.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(read.octets));
+  }
+  EXPECT_TRUE(waited);
+  EXPECT_EQ(all, out);
+}
+
 TEST_P(TlsChannels, WhatOneConnectionSpoilsIsNotAnothers) {
   shake_hands();
   std::array<int, 2> other{};
