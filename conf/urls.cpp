@@ -244,6 +244,8 @@ bool is_host_name(std::string_view name) {
 std::expected<Upstream, Refusal> read_upstream_url(std::string_view url) {
   auto parts = split(url);
   if (!parts) return std::unexpected(parts.error());
+  if (parts->row->protocol == Protocol::http)
+    return refuse("upstreams are not asked over HTTP in the clear", "write `https://`");
   const bool http = parts->row->http;
   if (!http) {
     if (auto done = refuse_path(*parts); !done) return std::unexpected(done.error());

@@ -78,7 +78,9 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
   void take(base::Bytes octets, base::TimePoint now);
-  void begin();
+  void acknowledge();
+  [[nodiscard]] bool asks_for_http2() const;
+  void begin(bool http2);
   void send(base::TimePoint now);
   ChannelResult write_apart(base::Bytes ready);
   void settle(base::TimePoint now);

@@ -218,8 +218,9 @@ class Dot(Stream):
         alpn=("dot",),
         seconds=None,
         session=None,
+        source=None,
     ):
-        super().__init__(address, seconds)
+        super().__init__(address, seconds, source=source)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if authority:
             context.load_verify_locations(authority)

@@ -1,6 +1,8 @@
 """Attacks on the DoH listener: floods, bombs, clients that dawdle. Each ends its own connection with the
 right code and is counted; memory stays where it was, and others are served meanwhile. RFC 9113 §10.5."""
 
+import itertools
+import shutil
 import time
 import unittest
 
@@ -8,8 +10,9 @@ from doh import DohTest
 from fake_upstream import SILENCE
 from http_clients import (
     CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW, PING,
-    PRIORITY, Http2, asking, block, frame, literal, request_fields, reset, settings, window_update,
+    PRIORITY, Http1, Http2, asking, block, frame, literal, request_fields, reset, settings, window_update,
 )  # fmt: skip
+from harness import SLOWNESS, Process
 from messages import TXT, query
 from rfc import few
 
@@ -282,6 +285,131 @@ class Http2Dawdlers(AttackTest):
     def assert_local_answers(self):
         with Http2(self.gateway.address("https"), self.gateway.authority) as client:
             self.assertEqual(client.get("/resolve?name=localhost").status, 200)
+
+
+class Http1Dawdlers(AttackTest):
+    HEAD = b"POST /dns-query HTTP/1.1\r\nhost: x\r\ncontent-type: application/dns-message\r\n"
+
+    def check_given_up(self, begun, rest, status=408):
+        """One octet at a time of what never ends; the client is told, and closed on."""
+        slow = self.drops("slow_client")
+        client = self.h1()
+        client.send(begun)
+        octets = itertools.cycle(rest)
+        end = time.monotonic() + 8 * SLOWNESS
+        while not client.closed and time.monotonic() < end:
+            client.send(bytes([next(octets)]))
+            client.turn(0)
+            time.sleep(0.05)
+        self.assertTrue(client.closed, "still open")
+        self.assertEqual(client.response().status, status)
+        self.assertEqual(self.drops("slow_client"), slow + 1)
+        self.assert_others_are_served()
+
+    def test_slow_fields(self):
+        self.check_given_up(b"GET /dns-query?dns=", b"A")
+        self.check_given_up(b"GET / HTTP/1.1\r\nhost: x\r\n", b"x: y\r\n")
+
+    def test_slow_bodies(self):
+        self.check_given_up(self.HEAD + b"content-length: 4000\r\n\r\n", b"\0")
+        self.check_given_up(self.HEAD + b"transfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n")
+        self.check_given_up(self.HEAD + b"transfer-encoding: chunked\r\n\r\n5;", b"a=b;")
+
+    def test_empty_lines_are_no_requests(self):
+        client = self.h1()
+        end = time.monotonic() + 15 * SLOWNESS
+        while not client.closed and time.monotonic() < end:
+            client.send(b"\r\n")
+            client.turn(0)
+            time.sleep(0.05)
+        self.assertTrue(client.closed, "never idle")
+
+    def test_what_has_no_end_is_cut_off(self):
+        chunked = self.HEAD + b"transfer-encoding: chunked\r\n\r\n"
+        for begun, rest, statuses in (
+            (b"GET /", b"a" * 1000, (414,)),
+            (b"GET / HTTP/1.1\r\nhost: x\r\n", b"x-y: z\r\n" * 100, (431,)),
+            (b"GET / HTTP/1.1\r\nhost: x\r\ny: ", b"z" * 1000, (431,)),
+            (chunked + b"5;", b"extension;" * 100, (400, 413, 431)),
+            (chunked + b"0\r\n", b"trailer: x\r\n" * 100, (400, 413, 431)),
+            (chunked, b"100\r\n" + bytes(256) + b"\r\n", (413,)),
+            (chunked, b"F" * 100, (400, 413)),
+            (self.HEAD + b"content-length: 99999999999999999999\r\n\r\n", b"x", (400, 413)),
+        ):
+            with self.subTest(begun=begun[-20:]):
+                client = self.h1()
+                client.send(begun)
+                for _ in range(3000):
+                    if client.closed:
+                        break
+                    client.send(rest)
+                    client.turn(0)
+                self.assertIn(client.response().status, statuses)
+                client.until(lambda: client.closed, "the end")
+
+    def test_cve_2024_12705_nobody_reads(self):
+        wire = query("s60000.unread.example", TXT)
+        with Http1(self.gateway.address("https"), self.gateway.authority) as client:
+            self.assertGreater(len(client.ask(wire).body), 50_000)
+        before, slow = self.resident(), self.drops("slow_client")
+        clients = [self.h1() for _ in range(few(8))]
+        highest, end = 0, time.monotonic() + 20
+        while self.drops("slow_client") < slow + len(clients) and time.monotonic() < end:
+            for client in clients:
+                if client.flow.unsent < 1 << 16:
+                    for _ in range(20):
+                        client.query(wire)
+                client.flow.flush()
+            highest = max(highest, self.resident())
+            time.sleep(0.02)
+        self.assertEqual(self.drops("slow_client"), slow + len(clients))
+        self.check_growth(highest - before, 24 << 20)
+        self.assert_others_are_served()
+
+    def test_pipelines_of_any_length_are_answered(self):
+        """CVE-2025-30193: and none of it by recursion."""
+        count = few(20_000)
+        before = self.resident()
+        client = self.h1()
+        request = b"GET /resolve?name=localhost HTTP/1.1\r\nhost: x\r\n\r\n"
+        sent = received = 0
+        while received < count:
+            while sent < count and sent - received < 2000:
+                client.send(request * 100)
+                sent += 100
+            self.assertEqual(client.response().status, 200)
+            received += 1
+        self.check_growth(self.resident() - before, 4 << 20)
+
+
+@unittest.skipUnless(shutil.which("slowhttptest"), "slowhttptest is not installed")
+class Slowhttptest(AttackTest):
+    """The program that others test their web servers with, in its three modes at once."""
+
+    def test_all_modes(self):
+        host, port = self.gateway.address("https")
+        slow = self.drops("slow_client")
+        count = few(120)
+        runs = []
+        for mode in (
+            ("-H",),
+            ("-B", "-t", "POST", "-f", "application/dns-message"),
+            ("-X", "-k", "20", "-w", "1", "-y", "8", "-n", "2", "-z", "4"),
+        ):
+            path = "/" if mode[0] == "-X" else "/dns-query"
+            command = [
+                "slowhttptest", *mode, "-c", str(count), "-r", "200", "-i", "1", "-l", "8",
+                "-u", f"https://{host}:{port}{path}",
+            ]  # fmt: skip
+            runs.append(Process(f"slowhttptest{mode[0]}", command, self.folder))
+        while any(run.returncode is None for run in runs):
+            began = time.monotonic()
+            self.assert_others_are_served()
+            self.assertLess(time.monotonic() - began, 5 * SLOWNESS)
+            time.sleep(0.2)
+        for run in runs:
+            run.kill()
+        self.assertGreaterEqual(self.drops("slow_client"), slow + 2 * count)
 
 
 if __name__ == "__main__":
