@@ -133,7 +133,7 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   limits_ = snapshot.config.limits;
   if (quic_) quic_->settings = snapshot.config.quic;
   proxy_ = snapshot.config.proxy;
-  doh_ = transports::DohService(snapshot.config);
+  doh_.renew(snapshot.config);
   if (auto old = home_.replace(std::move(*sets))) {
     home_.upstreams()->inherit(*old);
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
@@ -159,16 +159,6 @@ std::expected<std::shared_ptr<upstreams::Sets>, std::string> Worker::make_upstre
     sets->add(std::make_shared<upstreams::UpstreamSet>(terms, std::move(entrants), context));
   }
   return sets;
-}
-
-std::future<std::vector<upstreams::UpstreamSet::State>> Worker::upstream_states() {
-  using States = std::vector<upstreams::UpstreamSet::State>;
-  std::promise<States> promise;
-  auto done = promise.get_future();
-  mailbox_.push([this, promise = std::move(promise)]() mutable {
-    promise.set_value(home_.upstreams() ? home_.upstreams()->states() : States{});
-  });
-  return done;
 }
 
 std::vector<base::Endpoint> Worker::local_endpoints() const {
