@@ -12,6 +12,7 @@
 #include "tests/gateway/temporary_directory.h"
 #include "tests/transports/stream_client.h"
 #include "tests/transports/worker_fixture.h"
+#include "transports/base64url.h"
 
 namespace transports {
 namespace {
@@ -190,6 +191,37 @@ TEST_F(DohSessions, WarmAHitAllocatesNothingAndLocksNothing) {
   for (int i = 0; i < 3; ++i) round();
   EXPECT_EQ(worker_->on_worker([this] { return worker_->answerer.allocations_between; }), 0U);
   EXPECT_EQ(worker_->on_worker([this] { return worker_->answerer.locks_between; }), 0U);
+}
+
+TEST_F(DohSessions, Rfc9112_9_3_2_PipelinedHitsOverHttp11AllocateNothingAndLeaveInOneRecord) {
+  start();
+  StreamClient client(server_, TlsWish{.alpn = "\x08http/1.1"});
+  const Octets message = query_for("now.", 0);
+  std::string encoded(base64url_size(message.size()), '\0');
+  to_base64url(message, encoded.data());
+  std::string requests;
+  for (int i = 0; i < 50; ++i)
+    requests += "GET /dns-query?dns=" + encoded + " HTTP/1.1\r\nhost: x\r\n\r\n";
+  const auto round = [&] {
+    ASSERT_TRUE(client.send({requests.begin(), requests.end()}));
+    int answers = 0;
+    while (answers < 50) {
+      const Octets some = client.receive_some();
+      ASSERT_FALSE(some.empty());
+      for (std::string_view text = base::as_text(some);;) {
+        const std::size_t at = text.find("HTTP/1.1 200 OK\r\n");
+        if (at == std::string_view::npos) break;
+        text.remove_prefix(at + 1);
+        ++answers;
+      }
+    }
+  };
+  for (int i = 0; i < 3; ++i) round();
+  const int records = client.records();
+  worker_->on_worker([this] { worker_->answerer.allocations_between = 0; });
+  for (int i = 0; i < 3; ++i) round();
+  EXPECT_EQ(worker_->on_worker([this] { return worker_->answerer.allocations_between; }), 0U);
+  EXPECT_EQ(client.records() - records, 3);
 }
 
 TEST_F(DohSessions, ABigAnswerWaitsForTheWindow) {
