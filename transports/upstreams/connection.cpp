@@ -222,7 +222,10 @@ bool Connection::unacknowledged(base::TimePoint since) {
     return false;
   // The kernel counts in ticks, of which the coarsest are ten milliseconds.
   const auto heard = std::chrono::milliseconds{info.tcpi_last_ack_recv + 10};
-  return info.tcpi_unacked > 0 && heard >= base::Clock::now() - since;
+  const bool nothing_came = heard >= base::Clock::now() - since;
+  // What the peer sends again, as it does not hear us either, says nothing about ours.
+  const bool sent_again_in_vain = info.tcpi_retransmits >= 2;
+  return info.tcpi_unacked > 0 && (nothing_came || sent_again_in_vain);
 }
 
 }  // namespace transports
