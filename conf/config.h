@@ -190,6 +190,17 @@ enum class Strategy : std::uint8_t {
   race2      ///< the two fastest at once
 };
 
+constexpr std::string_view to_text(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::failover: return "failover";
+    case Strategy::fastest: return "fastest";
+    case Strategy::hash: return "hash";
+    case Strategy::random: return "random";
+    case Strategy::race2: return "race2";
+  }
+  return {};
+}
+
 /// `[[set]]`: upstreams that are asked for the same names.
 struct Set {
   static constexpr std::size_t upstreams_most = 32;

@@ -42,7 +42,7 @@ constexpr std::string_view usual_admin = "127.0.0.1:8953";
 std::vector<ListenAddress> usual_listen(bool encrypted) {
   std::vector<ListenAddress> out;
   for (const ProtocolRow& row : protocols) {
-    if (row.encrypted && !encrypted) continue;
+    if (row.protocol == Protocol::http || (row.encrypted && !encrypted)) continue;
     for (const std::string_view host : usual_hosts) {
       out.push_back(*read_listen_url(std::format("{}://{}:{}", row.scheme, host, row.port)));
       out.back().by_default = true;
@@ -98,6 +98,23 @@ void check_upstreams_against_listeners(const Node& root, const Config& config, R
         list->value.items[i].find("url")->value.place,
         std::format("`{}` is this server itself: it listens on `{}`", upstream.url, listener->text),
         "name another resolver, or give `listen` other ports");
+  }
+}
+
+/// What is asked over HTTP in the clear can be read on its way from the reverse proxy to us.
+void check_clear_http(const Node& root, const Config& config, Reading& reading) {
+  const Node* list = value_at(root, "server", "listen");
+  if (list == nullptr || !config.proxy.reverse_proxies.empty()) return;
+  for (std::size_t i = 0; i < config.server.listen.size(); ++i) {
+    const ListenAddress& each = config.server.listen[i];
+    const bool is_private = std::ranges::any_of(usual_allow, [&each](std::string_view prefix) {
+      return base::Prefix::from_text(prefix)->contains(each.endpoint.address);
+    });
+    if (each.protocol != Protocol::http || is_private) continue;
+    reading.complain(
+        list->items.size() == config.server.listen.size() ? list->items[i].place : list->place,
+        std::format("`{}` is HTTP in the clear, at no private address", each.text),
+        "write `https://`, or name `reverse_proxies` in [proxy]");
   }
 }
 
@@ -165,6 +182,7 @@ std::expected<Config, Complaints> load_text(std::string_view text, const std::st
   if (config.server.state_directory.empty())
     config.server.state_directory = usual_state_directory();
   check_upstreams_against_listeners(*root, config, reading);
+  check_clear_http(*root, config, reading);
   check_admin_against_listeners(*root, config, reading);
   check_routing(*root, config, reading);
   if (reading.ok()) return config;

@@ -10,7 +10,7 @@
 
 namespace conf {
 
-enum class Protocol : std::uint8_t { udp, tcp, dot, doq, doh };
+enum class Protocol : std::uint8_t { udp, tcp, dot, doq, doh, http };
 
 /// Whose ports a transport uses.
 enum class Socket : std::uint8_t { udp, tcp };
@@ -25,12 +25,13 @@ struct ProtocolRow {
   Socket socket;
 };
 
-inline constexpr std::array<ProtocolRow, 5> protocols{{
+inline constexpr std::array<ProtocolRow, 6> protocols{{
     {Protocol::udp, "udp", "udp", 53, false, false, Socket::udp},
     {Protocol::tcp, "tcp", "tcp", 53, false, true, Socket::tcp},
     {Protocol::dot, "tls", "dot", 853, true, true, Socket::tcp},
     {Protocol::doq, "quic", "doq", 853, true, true, Socket::udp},
     {Protocol::doh, "https", "doh", 443, true, true, Socket::tcp},
+    {Protocol::http, "http", "http", 80, false, true, Socket::tcp},  // DoH behind a reverse proxy
 }};
 
 constexpr const ProtocolRow& row_of(Protocol protocol) {

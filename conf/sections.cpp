@@ -34,8 +34,9 @@ Table<Server> server() {
               row("listen", &Server::listen, listen_addresses(), at_restart,
                   "Where to listen, the transport as scheme: udp (port 53), tcp (53), tls (853, "
                   "DNS over TLS), quic (853, DNS over QUIC), https (443, DNS over HTTP/2 and "
-                  "HTTP/1.1). All addresses of the machine are 0.0.0.0 and [::]. Usual is plain "
-                  "DNS on the loopback addresses, with a `name` the encrypted transports as well."),
+                  "HTTP/1.1), http (80, the same in the clear, for a reverse proxy in front). All "
+                  "addresses of the machine are 0.0.0.0 and [::]. Usual is plain DNS on the "
+                  "loopback addresses, with a `name` the encrypted transports as well."),
               row("allow", &Server::allow, prefixes(), at_reload,
                   "Who may ask; all others are refused. Usual are this machine and private "
                   "networks, for an open resolver is soon a weapon in other people's hands."),

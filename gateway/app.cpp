@@ -171,7 +171,9 @@ std::string App::scrape() { return metrics_.scrape(); }
 admin::Health App::healthy() {
   if (stopping_) return {false, {"draining"}};
   admin::Health health;
-  const auto states = workers_.front()->upstream_states().get();
+  std::vector<upstreams::UpstreamSet::State> states;
+  for (auto& of_worker : upstream_states())
+    std::ranges::move(of_worker, std::back_inserter(states));
   const auto rests = [](const upstreams::UpstreamSet::State& state) {
     return state.standing == upstreams::Standing::resting;
   };
@@ -273,16 +275,16 @@ admin::Status App::status() {
   }
   for (const conf::ProtocolRow& row : conf::protocols)
     status.sessions += sessions_.open(row.protocol);
-  if (stopping_) return status;  // the workers may have ended
-  for (const upstreams::UpstreamSet::State& state : workers_.front()->upstream_states().get()) {
-    const base::Labels labels{{"upstream", state.name}};
-    const std::uint64_t opened =
-        total("sallyport_upstream_connections_total", {{"upstream", state.name}, {"result", "ok"}});
-    const std::uint64_t closed = total("sallyport_upstream_disconnections_total", labels);
-    status.upstreams.push_back({state.name, state.standing != upstreams::Standing::resting,
-                                total("sallyport_upstream_queries_total", labels),
-                                total("sallyport_upstream_errors_total", labels),
-                                opened - std::min(opened, closed), state.last_error});
+  for (admin::UpstreamDetail& upstream : upstreams()) {
+    // Passed over by every worker that asks it.
+    const auto rests = [](const admin::UpstreamView& view) { return view.standing == "resting"; };
+    const bool usable = !std::ranges::all_of(upstream.views, rests);
+    std::string error;
+    for (const admin::UpstreamView& view : upstream.views) {
+      if (error.empty()) error = view.last_error;
+    }
+    status.upstreams.push_back({std::move(upstream.url), usable, upstream.queries, upstream.errors,
+                                upstream.links_open, std::move(error)});
   }
   return status;
 }

@@ -66,6 +66,10 @@ class App final : public admin::Control {
   std::uint64_t flush(const std::optional<dns::Name>& name, bool below) override;
   admin::CacheStatus cache_stats() override;
   admin::Status status() override;
+  std::vector<admin::UpstreamDetail> upstreams() override;
+  std::vector<admin::TestedUpstream> test_upstreams(const std::optional<std::string>& url) override;
+  bool drain_upstream(const std::string& url, bool drained) override;
+  admin::Explanation explain(const admin::ExplainOrder& order) override;
 
  private:
   void start_workers();
@@ -77,6 +81,8 @@ class App final : public admin::Control {
   /// made.
   std::expected<void, std::string> configure_workers(
       const std::shared_ptr<const Snapshot>& snapshot);
+  std::vector<std::vector<upstreams::UpstreamSet::State>> upstream_states();
+  void count_in(admin::UpstreamDetail& detail) const;
   admin::ReloadOutcome refuse_reload(std::vector<std::string> complaints);
 
   base::Log& log_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/lifetime.h"
+#include "gateway/explainer.h"
 
 namespace gateway {
 namespace {
@@ -133,6 +134,11 @@ std::shared_ptr<const Landed> Home::store(const FlightKey& key, const upstreams:
   if (!lifetime.failure) lifetime.bound_stale(history_with(at, reply->view(), now));
   if (lifetime.keep && keep) parts_.cache.insert(at, reply->view(), lifetime, now);
   return landed(std::move(*reply), transports::Source::upstream);
+}
+
+void Home::explain(const admin::ExplainOrder& order,
+                   std::move_only_function<void(admin::Explanation)> told) {
+  Explainer::begin(parts_, upstreams_, order, std::move(told));
 }
 
 cache::History Home::history_with(const cache::Key& key, const dns::AnswerView& next,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +13,7 @@
 #include "base/epoch.h"
 #include "base/log.h"
 #include "cache/answer_cache.h"
+#include "gateway/admin/inspection.h"
 #include "gateway/flights.h"
 #include "gateway/snapshot.h"
 #include "gateway/upstreams/sets.h"
@@ -46,6 +48,10 @@ class Home {
 
   /// Exchange, match, store; then the flight is landed, whatever happens.
   void fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose = Purpose::answer);
+
+  /// The life of a query, told; see Explainer.
+  void explain(const admin::ExplainOrder& order,
+               std::move_only_function<void(admin::Explanation)> told);
 
  private:
   /// A flight without a coroutine: what Flying knows is all that waits for the reply.

@@ -161,16 +161,6 @@ std::expected<std::shared_ptr<upstreams::Sets>, std::string> Worker::make_upstre
   return sets;
 }
 
-std::future<std::vector<upstreams::UpstreamSet::State>> Worker::upstream_states() {
-  using States = std::vector<upstreams::UpstreamSet::State>;
-  std::promise<States> promise;
-  auto done = promise.get_future();
-  mailbox_.push([this, promise = std::move(promise)]() mutable {
-    promise.set_value(home_.upstreams() ? home_.upstreams()->states() : States{});
-  });
-  return done;
-}
-
 std::vector<base::Endpoint> Worker::local_endpoints() const {
   std::vector<base::Endpoint> endpoints;
   for (const auto& listener : listeners_) endpoints.push_back(listener->local_endpoint());

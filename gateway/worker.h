@@ -77,7 +77,16 @@ class Worker {
   /// New upstreams for this worker's home (when it is one), and new limits for its listeners. From
   /// any thread. An upstream that cannot be made is a sentence, and nothing has changed.
   std::future<Configured> configure(std::shared_ptr<const Snapshot> snapshot);
-  std::future<std::vector<upstreams::UpstreamSet::State>> upstream_states();
+  /// Has `work(home, promise)` done on the worker's thread; it keeps the promise then or later.
+  template <class Told, class Work>
+  std::future<Told> at_home(Work work) {
+    std::promise<Told> promise;
+    auto told = promise.get_future();
+    mailbox_.push([this, work = std::move(work), promise = std::move(promise)]() mutable {
+      work(home_, std::move(promise));
+    });
+    return told;
+  }
 
   [[nodiscard]] HomePort port() { return {&home_, &mailbox_}; }
   [[nodiscard]] std::vector<base::Endpoint> local_endpoints() const;

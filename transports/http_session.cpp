@@ -8,15 +8,16 @@ namespace transports {
 
 namespace {
 
-HttpWorkspace& workspace_of(StreamWorkspace& streams) {
-  if (!streams.http) streams.http = std::make_unique<HttpWorkspace>();
-  return *streams.http;
+HttpWorkspace& workspace_of(const ListenerContext& context) {
+  std::unique_ptr<HttpWorkspace>& made = context.streams.http;
+  if (!made) made = std::make_unique<HttpWorkspace>(context.metrics);
+  return *made;
 }
 
 }  // namespace
 
 HttpSession::HttpSession(Carrier& carrier)
-    : SessionCodec(carrier), work_(workspace_of(carrier.context().streams)) {}
+    : SessionCodec(carrier), work_(workspace_of(carrier.context())) {}
 
 void HttpSession::begin(HttpExchange& exchange) const {
   const conf::Proxy& proxy = carrier_.context().proxy;
@@ -49,6 +50,7 @@ HttpResponse HttpSession::late_response(const HttpExchange& exchange) const {
 }
 
 HttpResponse HttpSession::without_answer(const HttpExchange& exchange, std::uint16_t status) const {
+  if (status >= 400) work_.refusals.count(status);
   return exchange.request.without_answer(status, carrier_.context().doh.page, work_.text);
 }
 

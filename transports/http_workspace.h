@@ -11,12 +11,16 @@
 #include "dns/request.h"
 #include "transports/http2/exchange.h"
 #include "transports/http2/memory.h"
+#include "transports/http_refusals.h"
 
 namespace transports {
 
 struct HttpWorkspace {
+  explicit HttpWorkspace(base::MetricSheet& sheet) : refusals(sheet) {}
+
   static constexpr std::size_t spare_max = 1024;
 
+  HttpRefusals refusals;
   std::array<std::uint8_t, dns::message_size_max> answer;
   std::string text;  ///< of an answer or a refusal that is not in wire format
   http2::Memory memory;

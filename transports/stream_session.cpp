@@ -16,7 +16,6 @@
 #include "transports/framed_session.h"
 #include "transports/http1/server_session.h"
 #include "transports/http2/server_session.h"
-#include "transports/http_workspace.h"
 
 namespace transports {
 
@@ -56,7 +55,7 @@ void StreamSession::start(base::TimePoint now) {
   idle_since_ = now;
   if (!conf::row_of(host_.protocol).encrypted) {
     channel_.emplace(socket_.native_handle());
-    begin();
+    if (host_.protocol != conf::Protocol::http) begin(false);
   }
   settle(now);
 }
@@ -67,7 +66,7 @@ void StreamSession::advance(bool readable) {
   if (!ended_ && !lingering_ && (open_ || shake_hands())) {
     // The client's first query may have come with the end of its handshake.
     const bool just_opened = !open_;
-    if (just_opened) begin();
+    if (just_opened) begin(asks_for_http2());
     const Batch turn(host_.context.answerer);
     now = turn.now();
     converse(readable || just_opened, now);
@@ -82,7 +81,7 @@ void StreamSession::on_arrival(const boost::system::error_code& error, std::size
   arrived_ = octets;
   // An end of file is read again by the channel; a reset is told once.
   if (error && error != boost::asio::error::eof && !ended_) {
-    if (!open_) host_.handshakes.failed("failed");
+    if (!open_ && conf::row_of(host_.protocol).encrypted) host_.handshakes.failed("failed");
     end();
   }
   advance(true);
@@ -96,6 +95,10 @@ void StreamSession::feed_arrival() {
 /// True when done. Otherwise it goes on later, or the session has ended: what does not speak TLS
 /// gets no DNS (RFC 7858 §3.1).
 bool StreamSession::shake_hands() {
+  if (!conf::row_of(host_.protocol).encrypted) {
+    if (arrived_ == 0 && !ended_) end();  // nothing was said at all
+    return !ended_;
+  }
   if (!channel_) {
     certs::SslPtr tls = host_.context.certificates->make_session(
         host_.protocol == conf::Protocol::doh ? certs::alpn_http : certs::alpn_dot);
@@ -171,13 +174,19 @@ void StreamSession::take(base::Bytes octets, base::TimePoint now) {
   if (!ended_) codec_->take(octets, now);
 }
 
-/// What is spoken is settled by the handshake.
-void StreamSession::begin() {
+/// By the handshake; in the clear by the first octets, which no other protocol begins with (RFC
+/// 9113 §3.2 and §3.3).
+bool StreamSession::asks_for_http2() const {
+  if (channel_->encrypted()) return channel_->facts().alpn == "h2";
+  return base::as_text(base::Bytes{arrival_}.first(arrived_)).starts_with("PRI ");
+}
+
+void StreamSession::begin(bool http2) {
   open_ = true;
   Carrier& carrier = *this;
-  if (host_.protocol != conf::Protocol::doh) {
+  if (host_.protocol != conf::Protocol::doh && host_.protocol != conf::Protocol::http) {
     codec_ = std::make_unique<FramedSession>(carrier);
-  } else if (channel_->facts().alpn == "h2") {
+  } else if (http2) {
     codec_ = std::make_unique<http2::ServerSession>(carrier);
   } else {
     codec_ = std::make_unique<http1::ServerSession>(carrier);  // RFC 9113 §3.2: or no wish at all
@@ -374,24 +383,6 @@ void StreamSession::schedule() {
   boost::asio::post(host_.context.io, [&work] { work.advance_due(); });
 }
 
-void StreamWorkspace::advance_due() {
-  due_posted = false;
-  // Those that come due meanwhile have the next round.
-  decltype(due) now_due;
-  now_due.swap(due);
-  while (!now_due.empty()) {
-    StreamSession& session = now_due.front();
-    now_due.pop_front();
-    session.advance(false);
-  }
-}
-
-bool StreamWorkspace::evict_one() {
-  if (idle.empty()) return false;
-  idle.front().end_politely();
-  return true;
-}
-
 void StreamSession::drain() {
   draining_ = true;
   if (!open_ || lingering_) {
@@ -416,6 +407,7 @@ void StreamSession::say_last(void (SessionCodec::*words)(), base::TimePoint now)
   {
     const Batch turn(host_.context.answerer);
     work.output_used = 0;
+    work.output_records.clear();
     now_ = now;
     (codec_.get()->*words)();
     codec_->go_on(now);
@@ -434,8 +426,5 @@ void StreamSession::end() {
   boost::system::error_code ignored;
   socket_.close(ignored);  // the waits end now; settle() sees to the rest
 }
-
-StreamWorkspace::StreamWorkspace() = default;
-StreamWorkspace::~StreamWorkspace() = default;
 
 }  // namespace transports

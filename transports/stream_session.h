@@ -79,7 +79,8 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   void converse(bool readable, base::TimePoint now);
   void take(base::Bytes octets, base::TimePoint now);
   void acknowledge();
-  void begin();
+  [[nodiscard]] bool asks_for_http2() const;
+  void begin(bool http2);
   void send(base::TimePoint now);
   ChannelResult write_apart(base::Bytes ready);
   void settle(base::TimePoint now);

@@ -11,6 +11,7 @@
 
 #include "cache/answer_cache.h"
 #include "dns/name.h"
+#include "gateway/admin/inspection.h"
 
 namespace gateway::admin {
 
@@ -82,6 +83,14 @@ class Control {
   virtual std::uint64_t flush(const std::optional<dns::Name>& name, bool below) = 0;
   [[nodiscard]] virtual CacheStatus cache_stats() = 0;
   [[nodiscard]] virtual Status status() = 0;
+  [[nodiscard]] virtual std::vector<UpstreamDetail> upstreams() = 0;
+  /// Asks those of that name, or all, and waits for them; nothing when there is none of that name.
+  virtual std::vector<TestedUpstream> test_upstreams(const std::optional<std::string>& url) = 0;
+  /// No new queries to it while there is another, or again as ever; until the process ends. False:
+  /// there is no such upstream.
+  virtual bool drain_upstream(const std::string& url, bool drained) = 0;
+  /// Lives the life of a query, and waits for it.
+  virtual Explanation explain(const ExplainOrder& order) = 0;
 };
 
 }  // namespace gateway::admin

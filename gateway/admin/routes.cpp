@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "gateway/admin/control_json.h"
+#include "gateway/admin/inspection_json.h"
 
 namespace gateway::admin {
 namespace {
@@ -46,6 +47,36 @@ HttpResponse cache_flush(Control& control, std::string_view body) {
           .allow = {}};
 }
 
+HttpResponse upstreams(Control& control, std::string_view) {
+  return {.content_type = json_type, .body = to_json(control.upstreams()), .allow = {}};
+}
+
+HttpResponse no_such_upstream(const std::string& url) {
+  return {.status = 404, .body = std::format("no upstream is called `{}`\n", url), .allow = {}};
+}
+
+HttpResponse test_upstreams(Control& control, std::string_view body) {
+  const auto order = upstream_order_from_json(body);
+  if (!order) return {.status = 400, .body = order.error() + '\n', .allow = {}};
+  const std::vector<TestedUpstream> tested = control.test_upstreams(order->url);
+  if (order->url && tested.empty()) return no_such_upstream(*order->url);
+  return {.content_type = json_type, .body = to_json(tested), .allow = {}};
+}
+
+HttpResponse drain_upstream(Control& control, std::string_view body) {
+  const auto order = upstream_order_from_json(body);
+  if (!order) return {.status = 400, .body = order.error() + '\n', .allow = {}};
+  if (!order->url) return {.status = 400, .body = "`url` is missing\n", .allow = {}};
+  if (!control.drain_upstream(*order->url, order->drained)) return no_such_upstream(*order->url);
+  return {.content_type = json_type, .body = to_json(*order), .allow = {}};
+}
+
+HttpResponse explain(Control& control, std::string_view body) {
+  const auto order = explain_order_from_json(body);
+  if (!order) return {.status = 400, .body = order.error() + '\n', .allow = {}};
+  return {.content_type = json_type, .body = to_json(control.explain(*order)), .allow = {}};
+}
+
 HttpResponse reload(Control& control, std::string_view) {
   const ReloadOutcome outcome = control.reload();
   return {.status = outcome.ok ? 200U : 422U,
@@ -68,6 +99,10 @@ constexpr Route routes[] = {
     {false, "GET", "/cache", cache_stats},
     {false, "POST", "/cache/flush", cache_flush},
     {false, "POST", "/reload", reload},
+    {false, "GET", "/upstreams", upstreams},
+    {false, "POST", "/upstreams/test", test_upstreams},
+    {false, "POST", "/upstreams/drain", drain_upstream},
+    {false, "POST", "/explain", explain},
 };
 
 HttpResponse not_found(Door door) {

@@ -22,6 +22,16 @@ struct Chosen {
   ExitCode operator()(const CacheFlushOptions& options) const {
     return cache_flush(options, streams);
   }
+  ExitCode operator()(const UpstreamListOptions& options) const {
+    return upstream_list(options, streams);
+  }
+  ExitCode operator()(const UpstreamTestOptions& options) const {
+    return upstream_test(options, streams);
+  }
+  ExitCode operator()(const UpstreamDrainOptions& options) const {
+    return upstream_drain(options, streams);
+  }
+  ExitCode operator()(const ExplainOptions& options) const { return explain(options, streams); }
   ExitCode operator()(const VersionOptions& options) const { return version(options, streams); }
 };
 

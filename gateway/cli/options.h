@@ -78,12 +78,43 @@ struct CacheFlushOptions {
   bool json = false;
 };
 
+/// `sallyport upstream list`
+struct UpstreamListOptions {
+  GatewayAddress gateway;
+  bool json = false;
+};
+
+/// `sallyport upstream test`
+struct UpstreamTestOptions {
+  GatewayAddress gateway;
+  std::optional<std::string> url;
+  bool json = false;
+};
+
+/// `sallyport upstream drain`
+struct UpstreamDrainOptions {
+  GatewayAddress gateway;
+  std::string url;
+  bool undo = false;
+  bool json = false;
+};
+
+/// `sallyport explain`
+struct ExplainOptions {
+  GatewayAddress gateway;
+  std::vector<std::string> words;  ///< NAME and TYPE
+  bool ask = false;
+  bool json = false;
+};
+
 /// `sallyport version`
 struct VersionOptions {
   bool json = false;
 };
 
-using Command = std::variant<RunOptions, CheckOptions, QueryOptions, ReloadOptions, StatusOptions,
-                             CacheStatsOptions, CacheFlushOptions, VersionOptions>;
+using Command =
+    std::variant<RunOptions, CheckOptions, QueryOptions, ReloadOptions, StatusOptions,
+                 CacheStatsOptions, CacheFlushOptions, UpstreamListOptions, UpstreamTestOptions,
+                 UpstreamDrainOptions, ExplainOptions, VersionOptions>;
 
 }  // namespace gateway::cli

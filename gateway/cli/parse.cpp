@@ -50,6 +50,10 @@ struct Verbs {
   StatusOptions status;
   CacheStatsOptions cache_stats;
   CacheFlushOptions cache_flush;
+  UpstreamListOptions upstream_list;
+  UpstreamTestOptions upstream_test;
+  UpstreamDrainOptions upstream_drain;
+  ExplainOptions explain;
   VersionOptions version;
   std::optional<Command> chosen;
 };
@@ -208,6 +212,66 @@ void add_cache(CLI::App& app, Verbs& verbs) {
   flush.callback([&verbs] { verbs.chosen = verbs.cache_flush; });
 }
 
+void add_upstream(CLI::App& app, Verbs& verbs) {
+  CLI::App& upstream =
+      *app.add_subcommand("upstream", "How the upstreams are; try them, spare one of them");
+  upstream.require_subcommand(1);
+  const std::string examples =
+      "  sallyport upstream list\n"
+      "  sallyport upstream list --json | jq '.upstreams[] | select(.workers[].standing != "
+      "\"well\")'\n"
+      "  sallyport upstream test                        ask each of them, now\n"
+      "  sallyport upstream test tls://9.9.9.9#dns.quad9.net\n"
+      "  sallyport upstream drain udp://192.0.2.1       before it is taken down\n"
+      "  sallyport upstream drain udp://192.0.2.1 --undo\n";
+  describe(upstream, examples);
+
+  CLI::App& list = add_verb(upstream, "list", "Health and pace of all upstreams, set by set",
+                            verbs.upstream_list.json, "as JSON");
+  add_gateway_address(list, verbs.upstream_list.gateway);
+  describe(list, examples);
+  list.callback([&verbs] { verbs.chosen = verbs.upstream_list; });
+
+  UpstreamTestOptions& test_options = verbs.upstream_test;
+  CLI::App& test =
+      add_verb(upstream, "test", "Ask upstreams whether they answer; fails if one does not",
+               test_options.json, "as JSON");
+  test.add_option("URL", test_options.url, "that one alone, as it is called in the configuration");
+  add_gateway_address(test, test_options.gateway);
+  describe(test, examples);
+  test.callback([&verbs] { verbs.chosen = verbs.upstream_test; });
+
+  UpstreamDrainOptions& drain_options = verbs.upstream_drain;
+  CLI::App& drain =
+      add_verb(upstream, "drain", "Send no new queries to an upstream while there is another",
+               drain_options.json, "as JSON");
+  drain.add_option("URL", drain_options.url, "which, as it is called in the configuration")
+      ->required();
+  drain.add_flag("--undo", drain_options.undo, "ask it as before; a restart does that, too");
+  add_gateway_address(drain, drain_options.gateway);
+  describe(drain, examples);
+  drain.callback([&verbs] { verbs.chosen = verbs.upstream_drain; });
+}
+
+void add_explain(CLI::App& app, Verbs& verbs) {
+  ExplainOptions& options = verbs.explain;
+  CLI::App& verb =
+      add_verb(app, "explain", "What the gateway does with a question, step by step, and why",
+               options.json, "as JSON");
+  verb.add_option("WORDS", options.words, "the name, the type (default: A)")
+      ->type_name("NAME [TYPE]")
+      ->required();
+  verb.add_flag("--ask", options.ask, "ask the upstreams although the cache has the answer");
+  add_gateway_address(verb, options.gateway);
+  describe(verb,
+           "  sallyport explain www.corp.example\n"
+           "  sallyport explain example.org AAAA --ask\n"
+           "  sallyport explain example.org --json | jq '.exchange.attempts'\n"
+           "\n"
+           "Upstreams are asked in earnest; the cache learns nothing of it.\n");
+  verb.callback([&verbs] { verbs.chosen = verbs.explain; });
+}
+
 void add_version(CLI::App& app, Verbs& verbs) {
   CLI::App& verb = add_verb(app, "version", "Which sallyport this is, and what it was built with",
                             verbs.version.json, "as JSON");
@@ -239,6 +303,8 @@ std::expected<Command, ExitCode> parse(int argument_count, const char* const* ar
   add_reload(app, verbs);
   add_status(app, verbs);
   add_cache(app, verbs);
+  add_upstream(app, verbs);
+  add_explain(app, verbs);
   add_version(app, verbs);
   app.add_flag_callback("--version", [&verbs] { verbs.chosen = VersionOptions{}; }, "as the verb");
   describe(app,

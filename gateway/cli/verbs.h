@@ -22,6 +22,10 @@ ExitCode reload(const ReloadOptions& options, Streams streams);
 ExitCode status(const StatusOptions& options, Streams streams);
 ExitCode cache_stats(const CacheStatsOptions& options, Streams streams);
 ExitCode cache_flush(const CacheFlushOptions& options, Streams streams);
+ExitCode upstream_list(const UpstreamListOptions& options, Streams streams);
+ExitCode upstream_test(const UpstreamTestOptions& options, Streams streams);
+ExitCode upstream_drain(const UpstreamDrainOptions& options, Streams streams);
+ExitCode explain(const ExplainOptions& options, Streams streams);
 ExitCode version(const VersionOptions& options, Streams streams);
 
 /// The whole program: parse, then the verb. What main() returns.

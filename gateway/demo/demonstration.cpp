@@ -171,6 +171,7 @@ std::string Demonstration::greeting(std::span<const conf::ListenAddress> listeni
         text += std::format("  sallyport query @quic://{} --ca {} www.demo.test\n\n", at.to_text(),
                             authority_file);
         break;
+      case conf::Protocol::http: break;  // for reverse proxies alone
       case conf::Protocol::doh:
         text += moved(doh_port, at.port);
         text += std::format("  curl --cacert {} 'https://{}/resolve?name=www.demo.test'\n",

@@ -38,6 +38,7 @@ class Sets {
   transports::Awaitable<void> close(base::TimePoint drain_until);
 
   [[nodiscard]] std::vector<UpstreamSet::State> states() const;
+  [[nodiscard]] const std::vector<std::shared_ptr<UpstreamSet>>& all() const { return sets_; }
   /// False when there is no such upstream.
   bool drain(std::string_view upstream, bool drained);
 

@@ -158,7 +158,7 @@ std::vector<UpstreamSet::State> UpstreamSet::states() const {
   std::vector<State> states;
   for (const auto& watched : watched_) {
     const Member& member = watched->member;
-    states.push_back({terms_.name, std::string{member.name()}, member.line(),
+    states.push_back({terms_.name, terms_.strategy, std::string{member.name()}, member.line(),
                       member.health().standing(), member.drained, member.pace().smoothed(),
                       member.pace().p95(), member.health().last_error()});
   }

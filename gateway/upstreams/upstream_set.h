@@ -44,6 +44,7 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
  public:
   struct State {
     std::string set;
+    conf::Strategy strategy = conf::Strategy::failover;
     std::string name;
     std::size_t line = 0;
     Standing standing = Standing::well;
@@ -74,6 +75,9 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   void begin_probing();
 
   [[nodiscard]] const conf::Set& terms() const { return terms_; }
+  [[nodiscard]] std::size_t size() const { return watched_.size(); }
+  /// What is asked to see whether an upstream answers.
+  [[nodiscard]] const transports::Ask& probe() const { return probe_ask_; }
   [[nodiscard]] std::vector<State> states() const;
   /// By their names, in any order.
   [[nodiscard]] bool has_upstreams_of(const UpstreamSet& other) const;

@@ -1,6 +1,6 @@
-// What an idle session costs: a server process takes sessions over TCP and DoT (X25519), and its
-// memory is read at 500 and at 1,500 of them. Prints octets for each session; the client's side is
-// in this process.
+// What an idle session costs: a server process takes sessions over TCP, DoT and DoH
+// (HTTP/2 and HTTP/1.1), and its memory is read at 500 and at 1,500 of them. Prints octets for each
+// session; the client's side is in this process.
 #include <openssl/ssl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,6 +10,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <format>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "certs/store.h"
 #include "dns/compose.h"
 #include "dns/fit.h"
+#include "transports/doh_service.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
 #include "transports/session_registry.h"
@@ -44,6 +46,7 @@ class EchoAnswerer final : public transports::Answerer {
 
 constexpr std::array families{
     base::MetricFamily{"sallyport_drops_total", base::MetricKind::counter, ""},
+    base::MetricFamily{"sallyport_http_refusals_total", base::MetricKind::counter, ""},
     base::MetricFamily{"sallyport_sessions_total", base::MetricKind::counter, ""},
     base::MetricFamily{"sallyport_tls_handshakes_total", base::MetricKind::counter, ""},
 };
@@ -70,9 +73,21 @@ constexpr std::array families{
   base::MetricRegistry registry(families);
   base::MetricSheet& sheet = registry.add_sheet();
   transports::DropCounters drops(sheet);
-  transports::ListenerContext context{io,       answerer, config.limits, store->get(),
-                                      waiting,  sessions, timers,        batch,
-                                      *streams, sheet,    drops,         log};
+  const transports::DohService doh(config);
+  transports::ListenerContext context{.io = io,
+                                      .answerer = answerer,
+                                      .limits = config.limits,
+                                      .proxy = config.proxy,
+                                      .doh = doh,
+                                      .certificates = store->get(),
+                                      .waiting = waiting,
+                                      .sessions = sessions,
+                                      .timers = timers,
+                                      .udp_batch = batch,
+                                      .streams = *streams,
+                                      .metrics = sheet,
+                                      .drops = drops,
+                                      .log = log};
   const auto listener = transports::make_listener(address, 0, context);
   listener->start();
   const std::uint16_t port = listener->local_endpoint().port;
@@ -91,32 +106,53 @@ long private_octets(pid_t process) {
   return kibibytes * 1024;
 }
 
+/// How a client asks once, of which a little stays.
+std::string request_of(conf::Protocol protocol, std::string_view alpn) {
+  if (protocol != conf::Protocol::doh) {
+    std::string out(512, '\0');
+    auto* const octets = reinterpret_cast<std::uint8_t*>(out.data());
+    const std::size_t size = dns::compose_query({}, {}, {octets + 2, 510});
+    base::store_u16(octets, static_cast<std::uint16_t>(size));
+    out.resize(size + 2);
+    return out;
+  }
+  constexpr std::string_view path = "/dns-query?dns=AAABAAABAAAAAAAAAAABAAE";
+  if (alpn != "\x02h2") return std::format("GET {} HTTP/1.1\r\nhost: x\r\n\r\n", path);
+  // The preface, SETTINGS, and HEADERS: GET, https, an authority and a path (RFC 7541 §6).
+  std::string out = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  out.append("\0\0\0\4\0\0\0\0\0", 9);
+  const std::string block =
+      std::format("\x82\x87\x41\x09localhost\x04{}{}", static_cast<char>(path.size()), path);
+  out.append({0, 0, static_cast<char>(block.size()), 1, 5, 0, 0, 0, 1}).append(block);
+  return out;
+}
+
 class Client {
  public:
-  Client(SSL_CTX* context, std::uint16_t port) : descriptor_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  Client(SSL_CTX* context, std::string_view alpn, std::uint16_t port, const std::string& request)
+      : descriptor_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_storage storage{};
     const socklen_t size =
         base::Endpoint{base::Address::v4({127, 0, 0, 1}), port}.to_sockaddr(storage);
     if (::connect(descriptor_, reinterpret_cast<sockaddr*>(&storage), size) != 0) std::abort();
     if (context != nullptr) {
       tls_.reset(SSL_new(context));
+      const base::Bytes names = base::as_bytes(alpn);
+      SSL_set_alpn_protos(tls_.get(), names.data(), static_cast<unsigned>(names.size()));
       SSL_set_fd(tls_.get(), descriptor_);
       if (SSL_connect(tls_.get()) != 1) std::abort();
     }
-    ask();
+    ask(request);
   }
 
  private:
-  void ask() const {
-    std::array<std::uint8_t, 512> out{};
-    const std::size_t size = dns::compose_query({}, {}, base::MutableBytes(out).subspan(2));
-    base::store_u16(out.data(), static_cast<std::uint16_t>(size));
-    std::array<std::uint8_t, 512> in{};
+  void ask(const std::string& request) const {
+    std::array<std::uint8_t, 16384> in{};
     if (tls_) {
-      SSL_write(tls_.get(), out.data(), static_cast<int>(size + 2));
+      SSL_write(tls_.get(), request.data(), static_cast<int>(request.size()));
       if (SSL_read(tls_.get(), in.data(), in.size()) <= 0) std::abort();
     } else {
-      if (::send(descriptor_, out.data(), size + 2, 0) < 0) std::abort();
+      if (::send(descriptor_, request.data(), request.size(), 0) < 0) std::abort();
       if (::recv(descriptor_, in.data(), in.size(), 0) <= 0) std::abort();
     }
   }
@@ -125,7 +161,7 @@ class Client {
   certs::SslPtr tls_;
 };
 
-void measure(conf::Protocol protocol, const char* groups) {
+void measure(conf::Protocol protocol, const char* groups, std::string_view alpn) {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) std::abort();
   const pid_t server = ::fork();
@@ -134,20 +170,21 @@ void measure(conf::Protocol protocol, const char* groups) {
   if (::read(ends[0], &port, sizeof port) != sizeof port) std::abort();
   const certs::SslContextPtr context(SSL_CTX_new(TLS_client_method()));
   if (groups != nullptr) SSL_CTX_set1_groups_list(context.get(), groups);
+  const std::string request = request_of(protocol, alpn);
   std::vector<std::unique_ptr<Client>> clients;
   const auto grow_to = [&](std::size_t count) {
     while (clients.size() < count) {
-      clients.push_back(
-          std::make_unique<Client>(groups != nullptr ? context.get() : nullptr, port));
+      clients.push_back(std::make_unique<Client>(groups != nullptr ? context.get() : nullptr, alpn,
+                                                 port, request));
     }
     return private_octets(server);
   };
   const long base = private_octets(server);
   const long first = grow_to(500);
   const long second = grow_to(1500);
-  std::cout << conf::row_of(protocol).name << ' ' << (groups != nullptr ? groups : "") << ": "
-            << (second - first) / 1000 << " octets for each session; process " << base / 1024
-            << " KiB\n";
+  std::cout << conf::row_of(protocol).name << ' ' << (groups != nullptr ? groups : "") << ' '
+            << (alpn.empty() ? "" : alpn.substr(1)) << ": " << (second - first) / 1000
+            << " octets for each session; process " << base / 1024 << " KiB\n";
   ::kill(server, SIGKILL);
   ::waitpid(server, nullptr, 0);
 }
@@ -157,7 +194,13 @@ void measure(conf::Protocol protocol, const char* groups) {
 int main() {
   const rlimit files{20'000, 20'000};
   ::setrlimit(RLIMIT_NOFILE, &files);
-  measure(conf::Protocol::tcp, nullptr);
-  measure(conf::Protocol::dot, "X25519");
-  measure(conf::Protocol::dot, "X25519MLKEM768");
+  measure(conf::Protocol::tcp, nullptr, "");
+  measure(conf::Protocol::dot, "X25519",
+          "\x03"
+          "dot");
+  measure(conf::Protocol::dot, "X25519MLKEM768",
+          "\x03"
+          "dot");
+  measure(conf::Protocol::doh, "X25519MLKEM768", "\x02h2");
+  measure(conf::Protocol::doh, "X25519MLKEM768", "\x08http/1.1");
 }

@@ -1,13 +1,14 @@
 # How the measuring ground starts this gateway. Sourced by a bench that sets RUN (an empty folder), UPSTREAM, UP53_ADDR,
-# UP53_PORT, UPDOT_PORT, CERT, KEY, CA, UDP_PORT, DOT_PORT and DOQ_PORT, and PROJECT (the checkout).
-ports() { UDP_PORT=5420 DOT_PORT=5421 DOQ_PORT=5423; }
+# UP53_PORT, UPDOT_PORT, CERT, KEY, CA, UDP_PORT, DOT_PORT, DOQ_PORT and DOH_PORT, and PROJECT (the checkout).
+ports() { UDP_PORT=5420 DOT_PORT=5421 DOQ_PORT=5423 DOH_PORT=5422; }
 start() {
   local upstream="url = \"udp://$UP53_ADDR:$UP53_PORT\""
   [ "$UPSTREAM" = dot ] && upstream="url = \"tls://127.0.0.1:$UPDOT_PORT#localhost\"
 ca_file = \"$CA\""
   cat >"$RUN/sallyport.toml" <<C
 [server]
-listen = ["udp://127.0.0.1:$UDP_PORT", "tcp://127.0.0.1:$UDP_PORT", "tls://127.0.0.1:$DOT_PORT", "quic://127.0.0.1:$DOQ_PORT"]
+listen = ["udp://127.0.0.1:$UDP_PORT", "tcp://127.0.0.1:$UDP_PORT", "tls://127.0.0.1:$DOT_PORT", "quic://127.0.0.1:$DOQ_PORT",
+  "https://127.0.0.1:$DOH_PORT"]
 allow = ["127.0.0.0/8"]
 workers = ${WORKERS:-1}
 state_directory = "$RUN/state"

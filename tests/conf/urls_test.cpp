@@ -85,6 +85,14 @@ TEST(Urls, AListenerMayLetTheKernelChooseItsPort) {
   EXPECT_FALSE(read_upstream_url("tls://127.0.0.1:0"));
 }
 
+TEST(Urls, HttpInTheClearIsForListenersAlone) {
+  EXPECT_EQ(read_listen_url("http://127.0.0.1")->endpoint.to_text(), "127.0.0.1:80");
+  EXPECT_EQ(read_listen_url("https://[::1]")->endpoint.to_text(), "[::1]:443");
+  EXPECT_EQ(read_listen_url("https://[::1]/dns-query").error().suggestion,
+            "leave `/dns-query` out; where DNS is asked is `paths` in [doh]");
+  EXPECT_FALSE(read_upstream_url("http://192.0.2.1"));
+}
+
 TEST(Urls, WhatIsNoneIsRefused) {
   for (const auto* url : {"",
                           "://",

@@ -57,8 +57,8 @@ class Sallyport(Server):
         self._ports = {}
 
     def configure(self):
-        plain, encrypted, web, self.admin_port = (self.ports.take() for _ in range(4))
-        of_scheme = {"tls": encrypted, "quic": encrypted, "https": web}
+        plain, encrypted, web, clear, self.admin_port = (self.ports.take() for _ in range(5))
+        of_scheme = {"tls": encrypted, "quic": encrypted, "https": web, "http": clear}
         self._ports = {scheme: of_scheme.get(scheme, plain) for scheme in self.listen}
         self.write_config()
 

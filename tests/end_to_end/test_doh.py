@@ -9,8 +9,9 @@ import subprocess
 import unittest
 
 from fake_upstream import Reply
+from gateway import BAD_CONFIGURATION, run
 from harness import PATIENCE, peer, run_peer
-from messages import A, NOERROR, NXDOMAIN, SERVFAIL, TXT, query, read, to_wire
+from messages import A, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TXT, query, read, to_wire
 from rfc import RfcTest, reply_to, rr
 
 MESSAGE = "application/dns-message"
@@ -139,6 +140,13 @@ class Doh(RfcTest):
             refused = self.get(version, wire, "-X", "PUT")
             self.assertEqual((refused.status, refused.fields["allow"]), (405, "GET, HEAD, POST"))
 
+    def test_refusals_are_counted(self):
+        before = self.gateway.metrics().total("sallyport_http_refusals_total", status="404")
+        for version in self.each():
+            self.fetch(version, "/nothing")
+        after = self.gateway.metrics().total("sallyport_http_refusals_total", status="404")
+        self.assertEqual(after - before, len(VERSIONS))
+
     def test_json(self):
         for version in self.each():
             for path, how in (
@@ -247,6 +255,56 @@ def get_request(name, *fields):
 def post_head(*fields):
     kind = f"content-type: {MESSAGE}\r\n".encode()
     return b"POST /dns-query HTTP/1.1\r\n" + HOST + kind + b"".join(fields) + b"\r\n"
+
+
+class BehindReverseProxy(RfcTest):
+    """HTTP in the clear, and on whose behalf it is spoken. RFC 7239, RFC 9113 §3.3."""
+
+    allowed, refused = "203.0.113.7", "198.51.100.7"
+    settings = {
+        "listen": ("udp", "http", "https"),
+        "server": {"allow": [allowed]},
+        "proxy": {"reverse_proxies": ["127.0.0.1"]},
+    }
+
+    def rcode(self, *how, scheme="http", client=None):
+        host, port = self.gateway.address(scheme)
+        command = ["-sS", "--cacert", self.gateway.authority, *how]
+        command += [] if client is None else ["-H", f"x-forwarded-for: {client}"]
+        url = f"{scheme}://{host}:{port}/resolve?name=proxied.example"
+        run = run_peer("curl", *command, url)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return json.loads(run.stdout)["Status"]
+
+    def test_whom_the_proxy_names_is_the_client(self):
+        for how in (("--http1.1",), ("--http2-prior-knowledge",)):
+            with self.subTest(how=how):
+                for client, rcode in ((self.allowed, NOERROR), (self.refused, REFUSED)):
+                    self.assertEqual(self.rcode(*how, client=client), rcode)
+                    spoofed = f"{self.allowed}, {client}"
+                    self.assertEqual(self.rcode(*how, client=spoofed), rcode)
+                self.assertEqual(self.rcode(*how), REFUSED, "the proxy itself may not ask")
+        self.assertEqual(self.rcode(scheme="https", client=self.allowed), NOERROR)
+
+    def test_others_are_not_believed(self):
+        self.assertEqual(
+            self.rcode("--interface", "127.0.0.2", client=self.allowed), REFUSED
+        )
+
+    def test_upgrades_are_not_offered(self):
+        with socket.create_connection(self.gateway.address("http"), PATIENCE) as sock:
+            sock.sendall(
+                b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\n"
+                b"upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n"
+            )
+            self.assertTrue(sock.makefile("rb").readline().startswith(b"HTTP/1.1 200 "))
+
+    def test_no_dns_in_the_clear_for_everybody(self):
+        file = self.folder / "clear.toml"
+        file.write_text('[server]\nlisten = ["http://0.0.0.0:8080"]\n')
+        told = run("check", file)
+        self.assertEqual(told.returncode, BAD_CONFIGURATION)
+        self.assertIn("is HTTP in the clear, at no private address", told.stdout + told.stderr)
 
 
 class Http1(RfcTest):

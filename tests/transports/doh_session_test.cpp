@@ -215,6 +215,20 @@ TEST_F(DohSessions, WhoGivesNoWindowIsGivenUpAndNothingIsKept) {
   EXPECT_TRUE(Worker::eventually([this] { return worker_->waiting.octets.taken() == 0; }));
 }
 
+TEST_F(DohSessions, NothingIsKeptThatAllTogetherHaveNoMemoryFor) {
+  start();
+  worker_->waiting.octets.set_most(0);
+  DohClient client(server_, 1000);
+  Asked& big = client.ask(query_for("big.", 0));
+  ASSERT_TRUE(client.finish(big));
+  EXPECT_EQ(big.code, static_cast<std::uint32_t>(http2::Code::enhance_your_calm));
+  Asked& late = client.ask(query_for("soon.", 0));
+  ASSERT_TRUE(client.finish(late));
+  EXPECT_TRUE(late.fields.starts_with(":status: 503\n")) << late.fields;
+  EXPECT_EQ(worker_->drops("octet_limit"), 2);
+  EXPECT_EQ(worker_->waiting.octets.taken(), 0U);
+}
+
 TEST_F(DohSessions, MoreThanMayWaitIs503) {
   limits_.queries_waiting = 1;
   start();
@@ -275,6 +289,18 @@ TEST_F(DohSessions, Rfc9113_6_8_GoodbyeIsSaidToTheIdleAndTheDraining) {
   EXPECT_TRUE(client.finish(asked) && answered(asked));
   EXPECT_FALSE(client.read_until([] { return false; }));
   stopped.wait();
+}
+
+TEST_F(DohSessions, AReverseProxyConnectsForMany) {
+  limits_.sessions_per_client = 1;
+  start();
+  DohClient first(server_);
+  first.greet();
+  EXPECT_FALSE(DohClient(server_).stream().connected());
+  worker_->on_worker(
+      [this] { worker_->proxy.reverse_proxies = {*base::Prefix::from_text("127.0.0.1")}; });
+  DohClient second(server_);
+  EXPECT_TRUE(second.finish(second.ask(query_for("now.", 0))));
 }
 
 TEST_F(DohSessions, AReverseProxyTellsOnWhoseBehalfItAsks) {

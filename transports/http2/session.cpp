@@ -21,6 +21,8 @@ constexpr std::size_t acknowledgements_waiting_max = 100;
 /// it refuse them, and some end the connection over it).
 constexpr std::uint32_t streams_before_settings = 10;
 constexpr std::size_t fields_sent_max = 16;
+/// Of lasting fields there is a handful (RFC 7541 §4.2): a larger table would cost memory alone.
+constexpr std::size_t fields_table_size = 1024;
 
 std::uint8_t* octets_of(std::string_view text) {
   return const_cast<std::uint8_t*>(base::as_bytes(text).data());  // nghttp2 reads alone
@@ -100,6 +102,7 @@ struct Session::Thunks {
       nghttp2_option* options = nullptr;
       nghttp2_option_new(&options);
       nghttp2_option_set_no_closed_streams(options, 1);
+      nghttp2_option_set_max_deflate_dynamic_table_size(options, fields_table_size);
       nghttp2_option_set_max_settings(options, settings_entries_max);
       nghttp2_option_set_peer_max_concurrent_streams(options, streams_before_settings);
       nghttp2_option_set_max_outbound_ack(options, acknowledgements_waiting_max);

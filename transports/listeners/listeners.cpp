@@ -15,7 +15,8 @@ std::unique_ptr<Listener> make_listener(const conf::ListenAddress& address, std:
     case conf::Protocol::udp: return std::make_unique<UdpListener>(address, index, context);
     case conf::Protocol::tcp:
     case conf::Protocol::dot:
-    case conf::Protocol::doh: return std::make_unique<StreamListener>(address, index, context);
+    case conf::Protocol::doh:
+    case conf::Protocol::http: return std::make_unique<StreamListener>(address, index, context);
     case conf::Protocol::doq: return std::make_unique<DoqListener>(address, index, context);
   }
   std::unreachable();

@@ -91,7 +91,7 @@ void StreamListener::take(int descriptor, const base::Endpoint& client, base::Ti
   const bool balanced = context.proxy.is_balanced(protocol, client.address);
   // A balancer's connections are many clients'.
   auto place = admit(client.address, balanced ? std::numeric_limits<std::uint32_t>::max()
-                                              : context.limits.sessions_per_client);
+                                              : most_of(client.address));
   if (!admitted(place)) {
     ::close(descriptor);
   } else if (balanced) {
@@ -108,7 +108,7 @@ void StreamListener::on_introduced(Introduction& introduction, base::TimePoint n
   const int descriptor = client ? introduction.release() : -1;
   delete &introduction;  // its place is free for the client now
   if (client) {
-    auto place = admit(client->address, context.limits.sessions_per_client);
+    auto place = admit(client->address, most_of(client->address));
     if (admitted(place)) {
       begin(descriptor, *client, std::move(*place), now);
     } else {
@@ -116,6 +116,13 @@ void StreamListener::on_introduced(Introduction& introduction, base::TimePoint n
     }
   }
   if (stopping_) tell_if_drained();
+}
+
+/// So are a reverse proxy's.
+std::uint32_t StreamListener::most_of(const base::Address& client) const {
+  const bool http = protocol == conf::Protocol::doh || protocol == conf::Protocol::http;
+  return http && context.proxy.is_reverse_proxy(client) ? std::numeric_limits<std::uint32_t>::max()
+                                                        : context.limits.sessions_per_client;
 }
 
 StreamListener::Admitted StreamListener::admit(const base::Address& client,

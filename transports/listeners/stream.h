@@ -38,6 +38,7 @@ class StreamListener final : public Listener,
   bool accept_some();
   void take(int descriptor, const base::Endpoint& client, base::TimePoint now);
   using Admitted = std::expected<SessionPlace, SessionRegistry::Refusal>;
+  [[nodiscard]] std::uint32_t most_of(const base::Address& client) const;
   Admitted admit(const base::Address& client, std::uint32_t most_of_client);
   bool admitted(const Admitted& place);
   void begin(int descriptor, const base::Endpoint& client, SessionPlace place, base::TimePoint now);

@@ -60,6 +60,37 @@ class FakeControl final : public Control {
     return status;
   }
 
+  std::vector<UpstreamDetail> upstreams() override {
+    UpstreamDetail upstream;
+    upstream.set = "default";
+    upstream.strategy = "failover";
+    upstream.url = "tls://192.0.2.1";
+    upstream.line = 7;
+    upstream.views.push_back({.worker = 0,
+                              .standing = "resting",
+                              .smoothed = std::chrono::microseconds{1500},
+                              .p95 = std::chrono::microseconds{4000},
+                              .last_error = "closed before the reply"});
+    return {upstream};
+  }
+  std::vector<TestedUpstream> test_upstreams(const std::optional<std::string>& url) override {
+    note("test " + url.value_or("all"));
+    if (url && *url != "tls://192.0.2.1") return {};
+    return {{"default", "tls://192.0.2.1", true, "NOERROR", std::chrono::microseconds{900}}};
+  }
+  bool drain_upstream(const std::string& url, bool drained) override {
+    note((drained ? "drain " : "undrain ") + url);
+    return url == "tls://192.0.2.1";
+  }
+  Explanation explain(const ExplainOrder& order) override {
+    note("explain " + order.question.name.to_text() + (order.ask ? " ask" : ""));
+    Explanation told;
+    told.question = order.question;
+    told.set = "default";
+    told.cached = "absent";
+    return told;
+  }
+
   void set_health(Health health) {
     const std::lock_guard lock(mutex_);
     health_ = std::move(health);

@@ -48,9 +48,18 @@ TEST_F(CommandLine, NoVerbIsHelp) {
 }
 
 TEST_F(CommandLine, EveryVerbHasHelpWithExamplesExitCodesAndJson) {
-  const std::vector<std::vector<const char*>> verbs{
-      {"run"},    {"check"},          {"query"},          {"reload"},
-      {"status"}, {"cache", "stats"}, {"cache", "flush"}, {"version"}};
+  const std::vector<std::vector<const char*>> verbs{{"run"},
+                                                    {"check"},
+                                                    {"query"},
+                                                    {"reload"},
+                                                    {"status"},
+                                                    {"cache", "stats"},
+                                                    {"cache", "flush"},
+                                                    {"upstream", "list"},
+                                                    {"upstream", "test"},
+                                                    {"upstream", "drain"},
+                                                    {"explain"},
+                                                    {"version"}};
   for (std::vector<const char*> words : verbs) {
     const std::string verb = words.back();
     words.push_back("--help");
@@ -72,6 +81,23 @@ TEST_F(CommandLine, Run) {
   expect_refused({"run", "--demo", "--config", "home.toml"});
   expect_refused({"run", "--config"});
   expect_refused({"run", "surplus"});
+}
+
+TEST_F(CommandLine, UpstreamAndExplain) {
+  EXPECT_TRUE(understood<UpstreamListOptions>({"upstream", "list", "--json"}).json);
+  EXPECT_FALSE(understood<UpstreamTestOptions>({"upstream", "test"}).url);
+  EXPECT_EQ(understood<UpstreamTestOptions>({"upstream", "test", "udp://192.0.2.1"}).url,
+            "udp://192.0.2.1");
+  const auto drain =
+      understood<UpstreamDrainOptions>({"upstream", "drain", "udp://192.0.2.1", "--undo"});
+  EXPECT_EQ(drain.url, "udp://192.0.2.1");
+  EXPECT_TRUE(drain.undo);
+  const auto explain = understood<ExplainOptions>({"explain", "example.org", "AAAA", "--ask"});
+  EXPECT_EQ(explain.words, (std::vector<std::string>{"example.org", "AAAA"}));
+  EXPECT_TRUE(explain.ask);
+  expect_refused({"upstream"});
+  expect_refused({"upstream", "drain"});
+  expect_refused({"explain"});
 }
 
 TEST_F(CommandLine, Check) {

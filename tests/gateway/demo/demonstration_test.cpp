@@ -85,7 +85,8 @@ TEST(ScratchDirectory, IsItsOwnersAloneAndGoes) {
 TEST(Demonstration, ListensOnEveryTransportAndAsksItself) {
   const Demonstration demonstration(false);
   const conf::Config config = demonstration.configuration();
-  ASSERT_EQ(config.server.listen.size(), conf::protocols.size());
+  // http:// is for reverse proxies alone.
+  ASSERT_EQ(config.server.listen.size(), conf::protocols.size() - 1);
   for (const conf::ListenAddress& listener : config.server.listen) {
     EXPECT_TRUE(listener.endpoint.address.is_loopback()) << listener.text;
     EXPECT_GE(listener.endpoint.port, 1024) << listener.text;

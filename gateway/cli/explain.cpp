@@ -1,0 +1,113 @@
+// `sallyport explain`: the life of a query, in the words of the README's picture.
+#include <boost/json.hpp>
+#include <chrono>
+#include <format>
+#include <ostream>
+#include <string>
+
+#include "gateway/admin/inspection_json.h"
+#include "gateway/cli/ask_gateway.h"
+#include "gateway/cli/inquiry.h"
+#include "gateway/cli/upstream_text.h"
+
+namespace gateway::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::seconds explain_most{40};  // a query's timeout is 30 s at most
+
+std::string_view text_of(const json::value& object, std::string_view key) {
+  return object.at(key).as_string();
+}
+
+std::uint64_t number_of(const json::value& object, std::string_view key) {
+  return object.at(key).to_number<std::uint64_t>();
+}
+
+std::string found(const json::value& find) {
+  const std::string_view state = text_of(find, "state");
+  if (state == "absent") return "absent: the cache does not know it";
+  if (state == "failure") {
+    return std::format("{} is remembered for {} s more: nobody is asked until then",
+                       text_of(find, "rcode"), number_of(find, "ttl_left"));
+  }
+  return std::format("{}: {}, {} s old, {} s left", state, text_of(find, "rcode"),
+                     number_of(find, "age"), number_of(find, "ttl_left"));
+}
+
+void print_route(const json::value& route, std::ostream& out) {
+  const std::string_view name = text_of(route, "name");
+  out << std::format(
+      "route      {} -> set {}: {}, hedges {} %\n",
+      name.empty() ? "none" : std::format("{} (line {})", name, number_of(route, "line")),
+      text_of(route, "set"), text_of(route, "strategy"), number_of(route, "hedge_percent"));
+}
+
+void print_exchange(const json::value& exchange, std::ostream& out) {
+  if (!exchange.at("asked").as_bool()) {
+    out << "exchange   nobody is asked (--ask asks all the same)\n";
+    return;
+  }
+  out << std::format("exchange   by worker {}\n", number_of(exchange, "worker"));
+  for (const json::value& attempt : exchange.at("attempts").as_array()) {
+    out << std::format("  at {:>8}  {} (line {}), {}: {} after {}\n",
+                       milliseconds_text(attempt.at("began_us")), text_of(attempt, "url"),
+                       number_of(attempt, "line"), text_of(attempt, "why"),
+                       text_of(attempt, "outcome"), milliseconds_text(attempt.at("took_us")));
+  }
+}
+
+void print(const json::value& told, std::ostream& out) {
+  out << text_of(told, "name") << ' ' << text_of(told, "type") << '\n';
+  const std::string_view here = text_of(told.at("judge"), "answered_here");
+  const json::value& answer = told.at("answer");
+  if (!here.empty()) {
+    out << std::format("judge      answered here: {}\nanswer     {}\n", here,
+                       text_of(answer, "rcode"));
+    return;
+  }
+  out << "judge      forwarded\n";
+  print_route(told.at("route"), out);
+  out << "find       " << found(told.at("find")) << "\nupstreams  in the order to be asked\n";
+  for (const json::value& upstream : told.at("upstreams").as_array()) print_upstream(upstream, out);
+  print_exchange(told.at("exchange"), out);
+  if (!told.at("exchange").at("asked").as_bool()) {
+    out << std::format("answer     {} from the cache\n", text_of(told.at("find"), "rcode"));
+  } else if (!text_of(answer, "rcode").empty()) {
+    out << std::format("answer     {} after {}; nothing of it was kept\n", text_of(answer, "rcode"),
+                       milliseconds_text(answer.at("took_us")));
+  } else {
+    out << std::format("answer     none after {}: {}\n", milliseconds_text(answer.at("took_us")),
+                       text_of(answer, "error"));
+  }
+}
+
+}  // namespace
+
+ExitCode explain(const ExplainOptions& options, Streams streams) {
+  const auto inquiry = inquiry_from_words(options.words);
+  if (!inquiry) {
+    streams.complaints << "sallyport: " << inquiry.error() << '\n';
+    return ExitCode::usage;
+  }
+  if (!inquiry->servers.empty()) {
+    streams.complaints << "sallyport: it is the gateway here that is asked: no @URL\n";
+    return ExitCode::usage;
+  }
+  const std::string body =
+      to_json(admin::ExplainOrder{.question = inquiry->question, .ask = options.ask});
+  const auto reply = ask_gateway(
+      options.gateway,
+      {.method = "POST", .target = "/explain", .body = body, .timeout = explain_most}, streams);
+  if (!reply) return reply.error();
+  if (reply->status != 200) return refused(*reply, streams);
+  if (options.json) {
+    streams.out << reply->body << '\n';
+  } else {
+    print(json::parse(reply->body), streams.out);
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace gateway::cli

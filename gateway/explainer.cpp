@@ -1,0 +1,121 @@
+// Explainer: judge, find, exchange, in the words of the pipeline.
+#include "gateway/explainer.h"
+
+#include <utility>
+
+#include "cache/answer_cache.h"
+
+namespace gateway {
+namespace {
+
+std::chrono::microseconds microseconds(base::Clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration);
+}
+
+}  // namespace
+
+admin::UpstreamView view_of(const upstreams::UpstreamSet::State& state, std::uint32_t worker) {
+  return {.worker = worker,
+          .standing = std::string{to_text(state.standing)},
+          .smoothed = state.smoothed,
+          .p95 = state.p95,
+          .last_error = state.last_error};
+}
+
+admin::UpstreamDetail detail_of(const upstreams::UpstreamSet::State& state) {
+  admin::UpstreamDetail detail;
+  detail.set = state.set;
+  detail.strategy = to_text(state.strategy);
+  detail.url = state.name;
+  detail.line = state.line;
+  detail.drained = state.drained;
+  return detail;
+}
+
+void Explainer::begin(const Home::Parts& parts, std::shared_ptr<upstreams::Sets> sets,
+                      const admin::ExplainOrder& order, Told told) {
+  const auto explainer = std::make_shared<Explainer>(std::move(told));
+  explainer->story_.question = order.question;
+  explainer->began_ = base::Clock::now();
+  const std::shared_ptr<const Snapshot> snapshot = parts.snapshots.share();
+  explainer->judge(*snapshot);
+  if (!explainer->story_.answered_here.empty() || !sets) return explainer->tell();
+  explainer->find(parts);
+  explainer->choose(*snapshot, *sets->set_of(order.question.name));
+  const std::string& cached = explainer->story_.cached;
+  if ((cached == "fresh" || cached == "failure") && !order.ask) return explainer->tell();
+  explainer->exchange(std::move(sets), explainer->began_ + snapshot->config.limits.query_timeout);
+}
+
+void Explainer::judge(const Snapshot& snapshot) {
+  policy::LocalAnswer answer;
+  if (snapshot.special_names.answer(story_.question, false, answer)) {
+    story_.answered_here = "a special name (RFC 6761, RFC 6303)";
+    story_.rcode = dns::to_text(answer.view().rcode);
+  }
+}
+
+void Explainer::find(const Home::Parts& parts) {
+  const base::EpochBatch batch{parts.epoch};
+  const cache::Found found = parts.cache.find(parts.cache.key_of(story_.question, false, false),
+                                              base::seconds_of(base::Clock::now()));
+  using State = cache::Found::State;
+  if (found.state == State::absent && found.failure_remembered) {
+    story_.cached = "failure";
+    story_.cached_rcode = dns::to_text(found.failure.rcode);
+    story_.ttl_left = found.failure_ttl_left;
+    return;
+  }
+  story_.cached = found.state == State::fresh   ? "fresh"
+                  : found.state == State::stale ? "stale"
+                                                : "absent";
+  if (found.state == State::absent) return;
+  story_.cached_rcode = dns::to_text(found.answer.rcode);
+  story_.age = found.age;
+  story_.ttl_left = found.ttl_left;
+}
+
+void Explainer::choose(const Snapshot& snapshot, upstreams::UpstreamSet& set) {
+  const policy::Routes::Found route = snapshot.routes.find(story_.question.name);
+  if (route.line != 0) {
+    const base::Bytes wire = story_.question.name.view().wire();
+    story_.route = dns::NameView{wire.subspan(wire.size() - route.suffix_size)}.to_text();
+    story_.route_line = route.line;
+  }
+  story_.set = set.terms().name;
+  story_.strategy = to_text(set.terms().strategy);
+  story_.hedge_percent = set.terms().hedge;
+  const std::vector<upstreams::UpstreamSet::State> states = set.states();
+  for (const std::uint8_t index : set.choose(story_.question).view()) {
+    admin::UpstreamDetail& detail = story_.upstreams.emplace_back(detail_of(states[index]));
+    detail.views.push_back(view_of(states[index], 0));
+  }
+}
+
+void Explainer::exchange(std::shared_ptr<upstreams::Sets> sets, base::TimePoint deadline) {
+  story_.asked = true;
+  upstreams::Sets& asked = *sets;
+  asked.begin(
+      {story_.question, false, false}, deadline,
+      [self = shared_from_this(), sets = std::move(sets)](upstreams::Race::Reply reply) {
+        self->replied(std::move(reply));
+      },
+      &trace_);
+}
+
+void Explainer::replied(upstreams::Race::Reply reply) {
+  story_.took = microseconds(base::Clock::now() - began_);
+  for (upstreams::TriedUpstream& tried : trace_) {
+    story_.attempts.push_back({std::move(tried.name), tried.line, std::string{to_text(tried.why)},
+                               microseconds(tried.began), microseconds(tried.took),
+                               std::move(tried.outcome)});
+  }
+  if (reply) {
+    story_.rcode = dns::to_text(reply->rcode);
+  } else {
+    story_.error = std::move(reply.error().context);
+  }
+  tell();
+}
+
+}  // namespace gateway
