@@ -97,6 +97,19 @@ std::expected<CertificateStorePtr, std::string> Authorities::load(const std::str
 
 ClientContext::~ClientContext() = default;
 
+namespace {
+
+const Alpn& alpn_of(conf::Protocol protocol) {
+  switch (protocol) {
+    case conf::Protocol::doq: return alpn_doq;
+    case conf::Protocol::doh: return alpn_http;
+    case conf::Protocol::doh3: return alpn_http3;
+    default: return alpn_dot;
+  }
+}
+
+}  // namespace
+
 std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
     const conf::Upstream& upstream, Authorities& authorities) {
   std::unique_ptr<ClientContext> made(new ClientContext(authorities));
@@ -118,10 +131,7 @@ std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
   SSL_CTX_sess_set_new_cb(context, &ClientContext::on_new_session);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   // set_alpn_protos is the one call here where 0 means success.
-  const Alpn& wanted = upstream.protocol == conf::Protocol::doh   ? alpn_http
-                       : upstream.protocol == conf::Protocol::doq ? alpn_doq
-                                                                  : alpn_dot;
-  const base::Bytes alpn = base::as_bytes(wanted.wire);
+  const base::Bytes alpn = base::as_bytes(alpn_of(upstream.protocol).wire);
   if (SSL_CTX_set_alpn_protos(context, alpn.data(), static_cast<unsigned>(alpn.size())) != 0) {
     return std::unexpected("no TLS: " + take_openssl_error());
   }

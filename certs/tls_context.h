@@ -37,6 +37,9 @@ inline constexpr Alpn alpn_http{
     "h2"
     "\x08"
     "http/1.1"};  // RFC 9113 §3.2, RFC 7301 §6
+inline constexpr Alpn alpn_http3{
+    "\x02"
+    "h3"};  // RFC 9114 §3.1
 inline constexpr Alpn alpn_doq{
     "\x03"
     "doq"};  // RFC 9250 §4.1.1

@@ -215,36 +215,37 @@ Kind<std::vector<std::string>> url_paths() {
 }
 
 Kind<std::vector<ListenAddress>> listen_addresses() {
-  return {
-      .read =
-          [](const Node& node, Reading& reading) {
-            std::vector<std::pair<ListenAddress, std::uint32_t>> before;
-            return read_list<ListenAddress>(
-                node, "\"udp://127.0.0.1:53\"", false, reading,
-                [&](const Node& item, const std::string& text) {
-                  auto address = or_complain(read_listen_url(text), item, reading);
-                  if (!address) return address;
-                  const auto taken = std::ranges::find_if(before, [&address](const auto& other) {
-                    return same_socket(other.first, *address);
-                  });
-                  if (taken != before.end()) {
-                    reading.complain(item.place,
-                                     std::format("`{}` is taken by `{}` on line {}", text,
-                                                 taken->first.text, taken->second),
-                                     "keep one of the two, or give it another port");
-                    return std::optional<ListenAddress>{};
-                  }
-                  before.emplace_back(*address, item.place.line);
-                  return address;
-                });
-          },
-      .print =
-          [](const std::vector<ListenAddress>& values) {
-            return print_list(values, [](const ListenAddress& value) { return value.text; });
-          },
-      .accepts =
-          "udp://, tcp://, tls://, quic://, https:// or http://, an address, and a port if not the "
-          "usual one"};
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                std::vector<std::pair<ListenAddress, std::uint32_t>> before;
+                return read_list<ListenAddress>(
+                    node, "\"udp://127.0.0.1:53\"", false, reading,
+                    [&](const Node& item, const std::string& text) {
+                      auto address = or_complain(read_listen_url(text), item, reading);
+                      if (!address) return address;
+                      const auto taken =
+                          std::ranges::find_if(before, [&address](const auto& other) {
+                            return same_socket(other.first, *address);
+                          });
+                      if (taken != before.end()) {
+                        reading.complain(item.place,
+                                         std::format("`{}` is taken by `{}` on line {}", text,
+                                                     taken->first.text, taken->second),
+                                         "keep one of the two, or give it another port");
+                        return std::optional<ListenAddress>{};
+                      }
+                      before.emplace_back(*address, item.place.line);
+                      return address;
+                    });
+              },
+          .print =
+              [](const std::vector<ListenAddress>& values) {
+                return print_list(values, [](const ListenAddress& value) { return value.text; });
+              },
+          .accepts =
+              "udp://, tcp://, tls://, quic://, https://, h3:// or http://, an address, and a port "
+              "if not "
+              "the usual one"};
 }
 
 Kind<std::optional<base::Endpoint>> endpoint_or_off() {

@@ -10,7 +10,7 @@
 
 namespace conf {
 
-enum class Protocol : std::uint8_t { udp, tcp, dot, doq, doh, http };
+enum class Protocol : std::uint8_t { udp, tcp, dot, doq, doh, doh3, http };
 
 /// Whose ports a transport uses.
 enum class Socket : std::uint8_t { udp, tcp };
@@ -23,15 +23,17 @@ struct ProtocolRow {
   bool encrypted;
   bool stream;  ///< the answer's size is bounded by 65,535 octets alone
   Socket socket;
+  bool http = false;  ///< a path is asked, with a method
 };
 
-inline constexpr std::array<ProtocolRow, 6> protocols{{
+inline constexpr std::array<ProtocolRow, 7> protocols{{
     {Protocol::udp, "udp", "udp", 53, false, false, Socket::udp},
     {Protocol::tcp, "tcp", "tcp", 53, false, true, Socket::tcp},
     {Protocol::dot, "tls", "dot", 853, true, true, Socket::tcp},
     {Protocol::doq, "quic", "doq", 853, true, true, Socket::udp},
-    {Protocol::doh, "https", "doh", 443, true, true, Socket::tcp},
-    {Protocol::http, "http", "http", 80, false, true, Socket::tcp},  // DoH behind a reverse proxy
+    {Protocol::doh, "https", "doh", 443, true, true, Socket::tcp, true},
+    {Protocol::doh3, "h3", "doh3", 443, true, true, Socket::udp, true},
+    {Protocol::http, "http", "http", 80, false, true, Socket::tcp, true},  // behind a reverse proxy
 }};
 
 constexpr const ProtocolRow& row_of(Protocol protocol) {

@@ -34,9 +34,10 @@ Table<Server> server() {
               row("listen", &Server::listen, listen_addresses(), at_restart,
                   "Where to listen, the transport as scheme: udp (port 53), tcp (53), tls (853, "
                   "DNS over TLS), quic (853, DNS over QUIC), https (443, DNS over HTTP/2 and "
-                  "HTTP/1.1), http (80, the same in the clear, for a reverse proxy in front). All "
-                  "addresses of the machine are 0.0.0.0 and [::]. Usual is plain DNS on the "
-                  "loopback addresses, with a `name` the encrypted transports as well."),
+                  "HTTP/1.1), h3 (443, DNS over HTTP/3, which https announces), http (80, DNS over "
+                  "HTTP in the clear, for a reverse proxy in front). All addresses of the machine "
+                  "are 0.0.0.0 and [::]. Usual is plain DNS on the loopback addresses, with a "
+                  "`name` the encrypted transports as well."),
               row("allow", &Server::allow, prefixes(), at_reload,
                   "Who may ask; all others are refused. Usual are this machine and private "
                   "networks, for an open resolver is soon a weapon in other people's hands."),
@@ -56,9 +57,9 @@ Table<Server> server() {
 void check_upstream(const Node& table, const Upstream& upstream, Reading& reading) {
   const ProtocolRow& protocol = row_of(upstream.protocol);
   if (!protocol.encrypted && !upstream.pins.empty())
-    complain_pointless(table, "pins", upstream, "tls:// and https://", reading);
+    complain_pointless(table, "pins", upstream, "encrypted transports", reading);
   if (!protocol.encrypted && !upstream.ca_file.empty())
-    complain_pointless(table, "ca_file", upstream, "tls:// and https://", reading);
+    complain_pointless(table, "ca_file", upstream, "encrypted transports", reading);
   if (protocol.stream && !upstream.case_randomisation) {
     complain_pointless(table, "case_randomisation", upstream, "udp://", reading);
   }
@@ -88,31 +89,31 @@ void check_upstreams(const Node& list, const std::vector<Upstream>& upstreams, R
 }
 
 Row<Upstream> url_row() {
-  return {
-      .name = "url",
-      .read =
-          [](const Node& node, Upstream& upstream, Reading& reading) {
-            const auto text = read_text(node, "\"tls://9.9.9.9#dns.quad9.net\"", reading);
-            if (!text) return;
-            auto parsed = read_upstream_url(*text);
-            if (!parsed) return reading.complain(node.place, std::move(parsed.error()));
-            upstream.url = std::move(parsed->url);
-            upstream.protocol = parsed->protocol;
-            upstream.endpoint = parsed->endpoint;
-            upstream.tls_name = std::move(parsed->tls_name);
-            upstream.host = std::move(parsed->host);
-            upstream.path = std::move(parsed->path);
-          },
-      .print = [](const Upstream& upstream) { return toml_string(upstream.url); },
-      .accepts =
-          "udp://, tcp://, tls://, quic:// or https://, an address, a port if not the usual one, "
-          "over https:// a path, and behind # the certificate's name",
-      .applies = at_reload,
-      .help =
-          "The upstream's address, the transport as scheme. The name behind # is verified "
-          "against the certificate; without one, the address itself must stand in it. A host "
-          "instead of the address needs `bootstrap` or `proxy`.",
-      .placeholder = "\"tls://9.9.9.9#dns.quad9.net\""};
+  return {.name = "url",
+          .read =
+              [](const Node& node, Upstream& upstream, Reading& reading) {
+                const auto text = read_text(node, "\"tls://9.9.9.9#dns.quad9.net\"", reading);
+                if (!text) return;
+                auto parsed = read_upstream_url(*text);
+                if (!parsed) return reading.complain(node.place, std::move(parsed.error()));
+                upstream.url = std::move(parsed->url);
+                upstream.protocol = parsed->protocol;
+                upstream.endpoint = parsed->endpoint;
+                upstream.tls_name = std::move(parsed->tls_name);
+                upstream.host = std::move(parsed->host);
+                upstream.path = std::move(parsed->path);
+              },
+          .print = [](const Upstream& upstream) { return toml_string(upstream.url); },
+          .accepts =
+              "udp://, tcp://, tls://, quic://, https:// or h3://, an address, a port if not the "
+              "usual one, "
+              "over https:// and h3:// a path, and behind # the certificate's name",
+          .applies = at_reload,
+          .help =
+              "The upstream's address, the transport as scheme. The name behind # is verified "
+              "against the certificate; without one, the address itself must stand in it. A host "
+              "instead of the address needs `bootstrap` or `proxy`.",
+          .placeholder = "\"tls://9.9.9.9#dns.quad9.net\""};
 }
 
 Table<Upstream> upstream() {

@@ -33,9 +33,10 @@ Row<Upstream> bootstrap_row() {
 
 std::vector<Row<Upstream>> with_way_out(std::vector<Row<Upstream>> rows) {
   rows.push_back(bootstrap_row());
-  rows.push_back(row("method", &Upstream::method, doh_method(), at_reload,
-                     "How https:// asks: post keeps questions out of the server's logs, get lets a "
-                     "cache on the way answer (RFC 8484 §4.1)."));
+  rows.push_back(
+      row("method", &Upstream::method, doh_method(), at_reload,
+          "How https:// and h3:// ask: post keeps questions out of the server's logs, get lets a "
+          "cache on the way answer (RFC 8484 §4.1)."));
   rows.push_back(row("proxy", &Upstream::proxy, http_proxy(), at_reload,
                      "The HTTP proxy that connects to the upstream, where no other way leads out "
                      "(CONNECT). It looks up the URL's host when there is no `bootstrap`."));
@@ -54,8 +55,8 @@ void complain_pointless(const Node& table, std::string_view key, const Upstream&
 }
 
 void check_way_out(const Node& table, const Upstream& upstream, Reading& reading) {
-  if (upstream.protocol != Protocol::doh && upstream.method != DohMethod::post)
-    complain_pointless(table, "method", upstream, "https://", reading);
+  if (!row_of(upstream.protocol).http && upstream.method != DohMethod::post)
+    complain_pointless(table, "method", upstream, "https:// and h3://", reading);
   if (upstream.proxy && !is_over_tcp(upstream.protocol))
     complain_pointless(table, "proxy", upstream, "tcp://, tls:// and https://", reading);
   if (!upstream.proxy && !upstream.proxy_login_file.empty()) {

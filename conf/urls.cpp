@@ -118,14 +118,9 @@ std::expected<Parts, Refusal> split(std::string_view url) {
   return parts;
 }
 
-bool row_is_http(const ProtocolRow& row) {
-  return row.protocol == Protocol::doh || row.protocol == Protocol::http;
-}
-
 std::expected<void, Refusal> refuse_path(const Parts& parts) {
   if (parts.path.empty()) return {};
-  const std::string_view hint =
-      row_is_http(*parts.row) ? "; where DNS is asked is `paths` in [doh]" : "";
+  const std::string_view hint = parts.row->http ? "; where DNS is asked is `paths` in [doh]" : "";
   return refuse(std::format("`{}://` takes no path", parts.row->scheme),
                 std::format("leave `{}` out{}", parts.path, hint));
 }
@@ -251,7 +246,7 @@ std::expected<Upstream, Refusal> read_upstream_url(std::string_view url) {
   if (!parts) return std::unexpected(parts.error());
   if (parts->row->protocol == Protocol::http)
     return refuse("upstreams are not asked over HTTP in the clear", "write `https://`");
-  const bool http = parts->row->protocol == Protocol::doh;
+  const bool http = parts->row->http;
   if (!http) {
     if (auto done = refuse_path(*parts); !done) return std::unexpected(done.error());
   }

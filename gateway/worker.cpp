@@ -133,7 +133,7 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   limits_ = snapshot.config.limits;
   if (quic_) quic_->settings = snapshot.config.quic;
   proxy_ = snapshot.config.proxy;
-  doh_ = transports::DohService(snapshot.config);
+  doh_.renew(snapshot.config);
   if (auto old = home_.replace(std::move(*sets))) {
     home_.upstreams()->inherit(*old);
     const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;

@@ -55,7 +55,8 @@ struct HttpResponse {
   std::string_view allow;         ///< a literal; for 405 (RFC 9110 §15.5.6)
   std::optional<std::uint32_t> max_age{};
   base::Bytes body;
-  std::string_view vary;  ///< a literal: which fields of the request it depends on (§12.5.5)
+  std::string_view vary;         ///< a literal: which fields of the request it depends on (§12.5.5)
+  std::string_view alternative;  ///< where else we are (RFC 7838 §3); valid as long as the body
   std::string_view allow_origin;  ///< of the page that may read it; valid as long as the body
   bool nosniff = false;    ///< a browser might take it for something else (fetch.spec, "nosniff")
   bool preflight = false;  ///< tells a browser what scripts may send (fetch.spec, "CORS")

@@ -41,17 +41,23 @@ std::optional<HttpResponse> HttpSession::answer(HttpExchange& exchange, std::uin
     case Asked::too_many: return without_answer(exchange, 503);
   }
   if (reply.size == 0) return without_answer(exchange, 503);
-  return exchange.request.answer(reply.out.first(reply.size), reply.summary, work_.text);
+  return dressed(exchange.request.answer(reply.out.first(reply.size), reply.summary, work_.text));
 }
 
 HttpResponse HttpSession::late_response(const HttpExchange& exchange) const {
   if (exchange.answer.size() == 0) return without_answer(exchange, 503);
-  return exchange.request.answer(exchange.answer.all(), exchange.summary, work_.text);
+  return dressed(exchange.request.answer(exchange.answer.all(), exchange.summary, work_.text));
 }
 
 HttpResponse HttpSession::without_answer(const HttpExchange& exchange, std::uint16_t status) const {
   if (status >= 400) work_.refusals.count(status);
-  return exchange.request.without_answer(status, carrier_.context().doh.page, work_.text);
+  return dressed(exchange.request.without_answer(status, context_.doh.page, work_.text));
+}
+
+/// What clients of these versions may learn beside the answer.
+HttpResponse HttpSession::dressed(HttpResponse response) const {
+  response.alternative = context_.doh.alternative;
+  return response;
 }
 
 }  // namespace transports

@@ -27,6 +27,9 @@ class HttpSession : public SessionCodec {
                                             std::uint16_t status) const;
 
   HttpWorkspace& work_;
+
+ private:
+  [[nodiscard]] HttpResponse dressed(HttpResponse response) const;
 };
 
 }  // namespace transports

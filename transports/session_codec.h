@@ -8,8 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "transports/listeners/listeners.h"
-#include "transports/query.h"
+#include "transports/inquirer.h"
 
 namespace transports {
 
@@ -43,12 +42,10 @@ class Carrier {
   ~Carrier() = default;
 };
 
-class SessionCodec {
+class SessionCodec : protected Inquirer {
  public:
-  explicit SessionCodec(Carrier& carrier) : carrier_(carrier) {}
-  virtual ~SessionCodec();
-  SessionCodec(const SessionCodec&) = delete;
-  SessionCodec& operator=(const SessionCodec&) = delete;
+  explicit SessionCodec(Carrier& carrier) : Inquirer(carrier.context()), carrier_(carrier) {}
+  ~SessionCodec() override = default;
 
   /// Octets of the client, borrowed for the call.
   virtual void take(base::Bytes octets, base::TimePoint now) = 0;
@@ -75,28 +72,13 @@ class SessionCodec {
   [[nodiscard]] virtual bool is_over() const { return false; }
 
  protected:
-  enum class Asked : std::uint8_t {
-    answered,  ///< `reply` has it
-    later,     ///< on_answer() will have it, with the same ticket
-    too_many,  ///< too much is under way: `reply` is SERVFAIL, for protocols that know no better
-  };
-  Asked ask(const Query& query, Reply& reply, std::uint64_t ticket);
   virtual void on_answer(std::uint64_t ticket, Answer answer) = 0;
-  /// Those too that nobody waits for any more: they cost as much.
-  [[nodiscard]] std::uint32_t under_way() const { return under_way_; }
-  [[nodiscard]] bool may_ask() const {
-    return under_way_ < carrier_.context().limits.queries_per_session;
-  }
+  [[nodiscard]] bool may_ask() const { return under_way() < context_.limits.queries_per_session; }
 
   Carrier& carrier_;
 
  private:
-  static Awaitable<void> answer_later(std::shared_ptr<SessionCodec*> home, Answerer& answerer,
-                                      DropCounters& drops, WaitingPlace place, Query query,
-                                      std::uint64_t ticket);
-
-  std::shared_ptr<SessionCodec*> home_;  // made for the first answer that has to wait
-  std::uint32_t under_way_ = 0;
+  void on_late_answer(std::uint64_t ticket, Answer answer) final;
 };
 
 }  // namespace transports

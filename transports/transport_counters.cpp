@@ -26,6 +26,8 @@ DropCounters::DropCounters(base::MetricSheet& sheet)
       http_fields(drops(sheet, "http_fields")),
       http2_resets(drops(sheet, "http2_resets")),
       http2_frames(drops(sheet, "http2_frames")),
+      http3_resets(drops(sheet, "http3_resets")),
+      http3_load(drops(sheet, "http3_load")),
       client_gone(drops(sheet, "client_gone")) {}
 
 }  // namespace transports

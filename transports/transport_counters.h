@@ -23,6 +23,8 @@ struct DropCounters {
   base::Counter& http_fields;      ///< ... that sent header fields without end
   base::Counter& http2_resets;     ///< ... that opened and reset streams without end
   base::Counter& http2_frames;     ///< ... that sent frames of no use without end
+  base::Counter& http3_resets;     ///< ... that opened and reset requests without end
+  base::Counter& http3_load;       ///< ... that made us keep too much, or sent frames of no use
   base::Counter& client_gone;      ///< the answer came when its session had ended
 };
 

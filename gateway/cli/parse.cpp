@@ -104,7 +104,7 @@ void add_query(CLI::App& app, Verbs& verbs) {
                             options.json, "one JSON object for each answer");
   verb.add_option("WORDS", options.words,
                   "@URL of each server to ask (udp://, tcp://, tls://ADDRESS#NAME,\n"
-                  "quic://ADDRESS#NAME, https://ADDRESS/PATH#NAME; "
+                  "quic://ADDRESS#NAME, https://ADDRESS/PATH#NAME, h3://ADDRESS/PATH#NAME;\n"
                   "default: the gateway here), the name, the type (default: A)")
       ->type_name("[@URL...] NAME [TYPE]")
       ->required();
@@ -139,7 +139,7 @@ void add_query(CLI::App& app, Verbs& verbs) {
   verb.add_option("--tls-name", options.tls_name,
                   "the name that the certificate must have, as #NAME in the URL")
       ->type_name("NAME");
-  verb.add_flag("--get", options.get, "over https://, ask with GET, not POST");
+  verb.add_flag("--get", options.get, "over https:// and h3://, ask with GET, not POST");
   verb.add_option("--at", options.at, "address of the host that the URL names; may be given again")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);

@@ -101,8 +101,8 @@ std::expected<conf::Upstream, std::string> server_from(const std::string& url,
   }
   auto server = conf::parse_upstream_url(with_scheme(url), at);
   if (!server) return std::unexpected(server.error());
-  if (options.get && server->protocol != conf::Protocol::doh)
-    return std::unexpected(std::format("{}: --get is for https://", server->url));
+  if (options.get && !conf::row_of(server->protocol).http)
+    return std::unexpected(std::format("{}: --get is for https:// and h3://", server->url));
   if (options.get) server->method = conf::DohMethod::get;
   if (options.padding && !conf::row_of(server->protocol).encrypted) {
     return std::unexpected(

@@ -42,6 +42,7 @@ std::string timings(const transports::Reported& report) {
 
 /// TLS agreed on it (RFC 9113 §3.2).
 std::string_view http_version(const transports::Reported& report) {
+  if (report.quic) return "3";
   return report.tls && report.tls->alpn == "h2" ? "2" : "1.1";
 }
 

@@ -121,9 +121,10 @@ conf::Config Demonstration::configuration() const {
   const std::uint16_t plain = free_port(plain_port);
   config.source = "the demonstration";
   const std::uint16_t encrypted = free_port(dot_port);
-  config.server.listen = {listener("udp", plain), listener("tcp", plain),
+  const std::uint16_t web = free_port(doh_port);
+  config.server.listen = {listener("udp", plain),     listener("tcp", plain),
                           listener("tls", encrypted), listener("quic", encrypted),
-                          listener("https", free_port(doh_port))};
+                          listener("https", web),     listener("h3", web)};
   config.server.state_directory = scratch_.path();
   config.server.forward_special_names = {*dns::Name::from_text("test.")};
   config.upstreams = {upstream("tls", server_.dot()), upstream("udp", server_.plain())};
@@ -157,6 +158,13 @@ std::string Demonstration::greeting(std::span<const conf::ListenAddress> listeni
       case conf::Protocol::tcp:
         text += std::format("  kdig {} +tcp big.demo.test TXT\n", server);
         text += std::format("  sallyport query @tcp://{} big.demo.test TXT\n\n", at.to_text());
+        break;
+      case conf::Protocol::doh3:
+        text +=
+            std::format("  curl --http3-only --cacert {} https://{}/resolve?name=www.demo.test\n",
+                        authority_file, at.to_text());
+        text += std::format("  sallyport query @h3://{} --ca {} www.demo.test\n\n", at.to_text(),
+                            authority_file);
         break;
       case conf::Protocol::dot:
         text += moved(dot_port, at.port);

@@ -66,11 +66,12 @@ TEST(Load, AnEmptyFileIsTheDefaults) {
 }
 
 TEST(Load, ANameAloneSwitchesTheEncryptedListenersOn) {
-  EXPECT_EQ(urls(load("[server]\nname = \"dns.example.org\"\n")),
-            (std::vector<std::string>{"udp://127.0.0.1:53", "udp://[::1]:53", "tcp://127.0.0.1:53",
-                                      "tcp://[::1]:53", "tls://127.0.0.1:853", "tls://[::1]:853",
-                                      "quic://127.0.0.1:853", "quic://[::1]:853",
-                                      "https://127.0.0.1:443", "https://[::1]:443"}));
+  EXPECT_EQ(
+      urls(load("[server]\nname = \"dns.example.org\"\n")),
+      (std::vector<std::string>{"udp://127.0.0.1:53", "udp://[::1]:53", "tcp://127.0.0.1:53",
+                                "tcp://[::1]:53", "tls://127.0.0.1:853", "tls://[::1]:853",
+                                "quic://127.0.0.1:853", "quic://[::1]:853", "https://127.0.0.1:443",
+                                "https://[::1]:443", "h3://127.0.0.1:443", "h3://[::1]:443"}));
   const Config given =
       load("[server]\nname = \"dns.example.org\"\nlisten = [\"udp://192.0.2.1\"]\n");
   EXPECT_EQ(urls(given), std::vector<std::string>{"udp://192.0.2.1"});

@@ -58,7 +58,7 @@ class Sallyport(Server):
 
     def configure(self):
         plain, encrypted, web, clear, self.admin_port = (self.ports.take() for _ in range(5))
-        of_scheme = {"tls": encrypted, "quic": encrypted, "https": web, "http": clear}
+        of_scheme = {"tls": encrypted, "quic": encrypted, "https": web, "h3": web, "http": clear}
         self._ports = {scheme: of_scheme.get(scheme, plain) for scheme in self.listen}
         self.write_config()
 

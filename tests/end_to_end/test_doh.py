@@ -15,7 +15,8 @@ from messages import A, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TXT, query, read, 
 from rfc import RfcTest, reply_to, rr
 
 MESSAGE = "application/dns-message"
-VERSIONS = ("1.1", "2")
+SPOKEN = {"1.1": "--http1.1", "2": "--http2", "3": "--http3-only"}
+VERSIONS = ("1.1", "2", "3")
 
 
 @dataclasses.dataclass
@@ -32,7 +33,7 @@ def encoded(wire):
 
 class Doh(RfcTest):
     settings = {
-        "listen": ("udp", "https"),
+        "listen": ("udp", "https", "h3"),
         "doh": {"paths": ["/dns-query", "/other"], "cors_origins": ["https://page.example"]},
         "limits": {"query_timeout": "2s"},
     }
@@ -42,7 +43,7 @@ class Doh(RfcTest):
         fields_file, body_file = self.folder / "fields", self.folder / "body"
         body_file.write_bytes(b"")
         command = [peer("curl"), "-sS", "--cacert", self.gateway.authority, "--max-time", PATIENCE]
-        command += ["--http1.1" if version == "1.1" else "--http2", "-D", fields_file]
+        command += [SPOKEN[version], "-D", fields_file]
         command += ["-o", body_file, "-w", "%{http_code} %{http_version}", "--path-as-is"]
         if content is not None:
             command += ["--data-binary", "@-"]
@@ -172,6 +173,17 @@ class Doh(RfcTest):
             self.assertEqual(preflight.status, 204)
             self.assertIn("POST", preflight.fields["access-control-allow-methods"])
 
+    def test_rfc7838_3_http3_is_announced_to_others(self):
+        port = self.gateway.address("h3")[1]
+        for version in self.each():
+            for path, status in (("/", 200), ("/nothing", 404)):
+                response = self.fetch(version, path)
+                self.assertEqual(response.status, status)
+                self.assertEqual(
+                    response.fields.get("alt-svc"),
+                    None if version == "3" else f'h3=":{port}"; ma=86400',
+                )
+
     def test_kdig(self):
         host, port = self.gateway.address("https")
         for how in ("+https", "+https-get"):
@@ -194,18 +206,19 @@ class Doh(RfcTest):
                 lines.append(f"output = {answers}/{i}")
             lines += ["parallel", "parallel-max = 60", f"cacert = {self.gateway.authority}"]
             (self.folder / "curlrc").write_text("\n".join(lines))
-            before = self.sessions()
-            run = run_peer("curl", "-K", self.folder / "curlrc", f"--http{version}")
+            before = self.sessions(version)
+            run = run_peer("curl", "-K", self.folder / "curlrc", SPOKEN[version])
             self.assertEqual(run.returncode, 0, run.stderr)
             for i in range(60):
                 answer = read((answers / str(i)).read_bytes())
                 self.assertEqual(answer.rcode, NOERROR)
                 self.assertEqual(answer.question[0], to_wire(f"m{i}.example"))
-            if version == "2":
-                self.assertLessEqual(self.sessions() - before, 2)
+            if version != "1.1":
+                self.assertLessEqual(self.sessions(version) - before, 2)
 
-    def sessions(self):
-        return self.gateway.metrics().total("sallyport_sessions_total", transport="doh")
+    def sessions(self, version):
+        transport = "doh3" if version == "3" else "doh"
+        return self.gateway.metrics().total("sallyport_sessions_total", transport=transport)
 
 
 class Raw:

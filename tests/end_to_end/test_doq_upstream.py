@@ -75,6 +75,24 @@ class BehindAnother(EndToEndTest):
             "an answer by the new server",
         )
 
+    def test_rfc9250_5_5_3_sessions_are_resumed(self):
+        config = self.outer.config
+        self.outer.process.stop()
+        config.write_text(
+            config.read_text().replace("[[upstream]]", '[[upstream]]\nidle_timeout = "100ms"')
+        )
+        self.outer.launch()
+        for n in range(3):
+            self.assertEqual(read(self.outer.ask("udp", f"n{n}.example")).rcode, NOERROR)
+            until(
+                lambda: self.upstream_total("disconnections") == n + 1, "the idle link to end"
+            )
+        self.assertEqual(self.upstream_total("connections", resumed="true"), 2)
+        handshakes = self.inner.metrics()
+        self.assertEqual(
+            handshakes.total("sallyport_tls_handshakes_total", transport="doq", resumed="true"), 2
+        )
+
     def test_a_silent_server_is_given_up(self):
         self.assertEqual(read(self.outer.ask("udp", "one.example")).rcode, NOERROR)
         self.fake.script = lambda _: SILENCE

@@ -213,11 +213,11 @@ class Mistakes(OperationTest):
             )
 
     def test_our_own_query_over_every_transport(self):
-        schemes = ("udp", "tcp", "tls", "quic")
+        schemes = ("udp", "tcp", "tls", "quic", "https", "h3")
         gateway = self.start(listen=schemes)
         for scheme in schemes:
             host, port = gateway.address(scheme)
-            trust = ["--ca", gateway.authority] if scheme in ("tls", "quic") else []
+            trust = ["--ca", gateway.authority] if scheme not in ("udp", "tcp") else []
             told = run("query", f"@{scheme}://{host}:{port}", "www.zone.example", "--json", *trust)
             self.assertEqual(told.returncode, OK, told.stderr)
             self.assertIn("192.0.2.1", told.stdout)
@@ -228,7 +228,7 @@ class Mistakes(OperationTest):
                 ).stdout.strip(),
                 "192.0.2.1",
             )
-        for scheme in ("tls", "quic"):
+        for scheme in schemes[2:]:
             host, port = gateway.address(scheme)
             stranger = run("query", f"@{scheme}://{host}:{port}", "www.zone.example")
             self.assertEqual(

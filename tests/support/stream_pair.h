@@ -34,6 +34,7 @@ class StreamEnd final : public transports::quic::Streams {
   /// As if the peer had sent it on a stream of its own or ours.
   void deliver(StreamId id, base::Bytes octets, bool fin) {
     Line& line = of(id);
+    if (line.received_all) return;
     if (line.stream == nullptr && !line.refused) {
       line.stream = codec->accept(id);
       line.refused = line.stream == nullptr;

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "transports/listeners/doh3.h"
 #include "transports/listeners/doq.h"
 #include "transports/listeners/stream.h"
 #include "transports/listeners/udp.h"
@@ -18,6 +19,7 @@ std::unique_ptr<Listener> make_listener(const conf::ListenAddress& address, std:
     case conf::Protocol::doh:
     case conf::Protocol::http: return std::make_unique<StreamListener>(address, index, context);
     case conf::Protocol::doq: return std::make_unique<DoqListener>(address, index, context);
+    case conf::Protocol::doh3: return std::make_unique<Doh3Listener>(address, index, context);
   }
   std::unreachable();
 }

@@ -315,7 +315,12 @@ void Connection::end(End end) {
 /// The library before the TLS object, which must not call into it any more; the codec's octets
 /// after the library, which points at them.
 void Connection::release_library() {
-  if (tls_) SSL_set_app_data(tls_.get(), nullptr);
+  if (tls_) {
+    SSL_set_app_data(tls_.get(), nullptr);
+    // QUIC has no close_notify; without it OpenSSL takes the session for broken, and a client would
+    // never resume.
+    SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
   if (library_ != nullptr) ngtcp2_conn_del(std::exchange(library_, nullptr));
   codec_.reset();
   tls_.reset();

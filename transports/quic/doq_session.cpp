@@ -1,9 +1,6 @@
 // Queries from streams, answers to streams.
 #include "transports/quic/doq_session.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -44,14 +41,13 @@ void DoqWorkspace::put(std::unique_ptr<DoqStream> stream) {
 
 DoqSession::DoqSession(Streams& connection, ListenerContext& context, DoqWorkspace& work,
                        conf::Protocol protocol, std::uint16_t listener)
-    : connection_(connection),
-      context_(context),
+    : Inquirer(context),
+      connection_(connection),
       work_(work),
       protocol_(protocol),
       listener_(listener) {}
 
 DoqSession::~DoqSession() {
-  if (home_) *home_ = nullptr;
   streams_.clear_and_dispose([](DoqStream* stream) { delete stream; });
 }
 
@@ -120,38 +116,14 @@ void DoqSession::ask(DoqStream& stream, base::Bytes message) {
 
   Reply reply{
       .out = base::MutableBytes(work_.reply).subspan(frame_prefix_size), .size = 0, .summary = {}};
-  if (!context_.answerer.answer_now(query, reply)) {
-    WaitingPlace place(context_.waiting);
-    if (place) {
-      if (!home_) home_ = std::make_shared<DoqSession*>(this);
-      ++under_way_;
-      boost::asio::co_spawn(context_.io,
-                            answer_later(home_, context_.answerer, context_.drops, std::move(place),
-                                         query, stream.id),
-                            boost::asio::detached);
-      return;
-    }
-    context_.answerer.answer_overload(query, reply);
-  }
+  if (Inquirer::ask(query, reply, static_cast<std::uint64_t>(stream.id)) == Asked::later) return;
   give(stream, reply.out.first(reply.size));
-}
-
-Awaitable<void> DoqSession::answer_later(std::shared_ptr<DoqSession*> home, Answerer& answerer,
-                                         DropCounters& drops, WaitingPlace place, Query query,
-                                         StreamId id) {
-  const Answer answer = co_await answerer.answer(query);
-  if (*home != nullptr) {
-    (*home)->take_late(id, answer);
-  } else {
-    drops.client_gone.add();
-  }
 }
 
 /// A client may not have more under way by resetting streams: its credit for one comes back when
 /// there is nothing left of it.
-void DoqSession::take_late(StreamId id, const Answer& answer) {
-  --under_way_;
-  Stream* found = connection_.find(id);
+void DoqSession::on_late_answer(std::uint64_t ticket, Answer answer) {
+  Stream* found = connection_.find(static_cast<StreamId>(ticket));
   if (found == nullptr) {
     context_.drops.client_gone.add();
     connection_.grant_stream();

@@ -9,8 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "transports/listeners/listeners.h"
-#include "transports/query.h"
+#include "transports/inquirer.h"
 #include "transports/quic/codec.h"
 #include "transports/quic/connection.h"
 #include "transports/quic/doq.h"
@@ -44,7 +43,7 @@ struct DoqWorkspace {
   std::vector<std::unique_ptr<DoqStream>> stock;
 };
 
-class DoqSession final : public Codec, private TimerWheel::Entry {
+class DoqSession final : public Codec, private Inquirer, private TimerWheel::Entry {
  public:
   DoqSession(Streams& connection, ListenerContext& context, DoqWorkspace& work,
              conf::Protocol protocol, std::uint16_t listener);
@@ -62,7 +61,7 @@ class DoqSession final : public Codec, private TimerWheel::Entry {
   void blocked(Stream& stream) override;
   void unblocked(Stream& stream) override;
   void unwritable(Stream& stream) override;
-  [[nodiscard]] bool idle() const override { return streams_.empty() && under_way_ == 0; }
+  [[nodiscard]] bool idle() const override { return streams_.empty() && under_way() == 0; }
   [[nodiscard]] std::uint64_t no_error() const override { return code_of(DoqError::no_error); }
 
  private:
@@ -74,10 +73,7 @@ class DoqSession final : public Codec, private TimerWheel::Entry {
   static DoqStream& of(Stream& stream) { return static_cast<DoqStream&>(stream); }
   static Whole judge(base::Bytes frame, bool fin);
   void ask(DoqStream& stream, base::Bytes message);
-  static Awaitable<void> answer_later(std::shared_ptr<DoqSession*> home, Answerer& answerer,
-                                      DropCounters& drops, WaitingPlace place, Query query,
-                                      StreamId id);
-  void take_late(StreamId id, const Answer& answer);
+  void on_late_answer(std::uint64_t ticket, Answer answer) override;
   void give(DoqStream& stream, base::Bytes message);
   void abandon(DoqStream& stream);
   void drop_query(DoqStream& stream);
@@ -87,17 +83,14 @@ class DoqSession final : public Codec, private TimerWheel::Entry {
   void on_deadline(base::TimePoint now) override;
 
   Streams& connection_;
-  ListenerContext& context_;
   DoqWorkspace& work_;
   const conf::Protocol protocol_;
   const std::uint16_t listener_;
   List<&DoqStream::of_session> streams_;  // owned
   List<&DoqStream::of_sending> sending_;
   List<&DoqStream::of_patience>
-      patience_;                       // unfinished ones that the client holds up, oldest first
-  std::shared_ptr<DoqSession*> home_;  // made for the first answer that has to wait
-  std::size_t unsent_ = 0;             // octets of answers that the client has not taken
-  std::uint32_t under_way_ = 0;        // answers waited for, of streams that are gone too
+      patience_;            // unfinished ones that the client holds up, oldest first
+  std::size_t unsent_ = 0;  // octets of answers that the client has not taken
 };
 
 }  // namespace transports::quic

@@ -16,6 +16,8 @@
 #include "dns/message.h"
 #include "transports/framing.h"
 #include "transports/upstreams/connection.h"
+#include "transports/upstreams/doq_codec.h"
+#include "transports/upstreams/http3_codec.h"
 #include "transports/upstreams/https.h"
 #include "transports/upstreams/quic_link.h"
 #include "transports/upstreams/udp_socket.h"
@@ -267,8 +269,10 @@ Awaitable<Answered> ask_over_stream(const conf::Upstream& upstream, base::Bytes 
     if (!made) co_return failed(Reason::ours, upstream, made.error());
     reach.tls = std::move(*made);
   }
-  if (upstream.protocol == conf::Protocol::doq) {
-    auto terms = std::make_shared<QuicTerms>(upstream, context, std::move(reach.tls));
+  if (conf::row_of(upstream.protocol).socket == conf::Socket::udp) {
+    const auto make =
+        upstream.protocol == conf::Protocol::doh3 ? &Http3Codec::terms : &DoqCodec::terms;
+    std::shared_ptr<QuicTerms> terms = make(upstream, context, std::move(reach.tls));
     terms->verify = options.verify;
     co_return co_await ask_over_link<QuicLink>(std::move(terms), query, deadline);
   }

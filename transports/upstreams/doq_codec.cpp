@@ -11,6 +11,22 @@ namespace transports {
 using quic::code_of;
 using quic::DoqError;
 
+/// RFC 9250 §4.2: servers open no streams.
+std::shared_ptr<QuicTerms> DoqCodec::terms(const conf::Upstream& upstream,
+                                           const UpstreamContext& context,
+                                           std::shared_ptr<certs::ClientContext> client) {
+  constexpr quic::StreamLimits limits{.bidirectional = 0,
+                                      .unidirectional = 0,
+                                      .stream_octets = quic::doq_frame_max,
+                                      .octets = 16 * quic::doq_frame_max};
+  return std::make_shared<QuicTerms>(upstream, context, std::move(client), limits,
+                                     [](Link& link, quic::Streams& streams) -> QuicTerms::Made {
+                                       auto made = std::make_unique<DoqCodec>(link, streams);
+                                       DoqCodec* const asker = made.get();
+                                       return {std::move(made), asker};
+                                     });
+}
+
 DoqCodec::~DoqCodec() {
   streams_.clear_and_dispose([](Exchange* exchange) { delete exchange; });
 }

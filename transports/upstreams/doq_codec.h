@@ -6,25 +6,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "transports/quic/codec.h"
-#include "transports/quic/connection.h"
-#include "transports/upstreams/link.h"
+#include "transports/upstreams/quic_link.h"
 
 namespace transports {
 
-class DoqCodec final : public quic::Codec {
+class DoqCodec final : public quic::Codec, public QuestionCodec {
  public:
+  static std::shared_ptr<QuicTerms> terms(const conf::Upstream& upstream,
+                                          const UpstreamContext& context,
+                                          std::shared_ptr<certs::ClientContext> client);
   DoqCodec(Link& link, quic::Streams& connection) : link_(link), connection_(connection) {}
   ~DoqCodec() override;
 
   // ---- for the link
-  [[nodiscard]] bool room() const { return connection_.streams_left() != 0; }
-  void transmit(Waiting& waiting);
-  void forget(Waiting& waiting);
-  /// Nobody waits for anything any more.
-  void forget_all();
+  [[nodiscard]] bool room() const override { return connection_.streams_left() != 0; }
+  void transmit(Waiting& waiting) override;
+  void forget(Waiting& waiting) override;
+  void forget_all() override;
 
   // ---- for the connection
   void opened() override {}

@@ -107,7 +107,7 @@ UpstreamMetrics::UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream&
     replies_[i] = &sheet.counter("sallyport_upstream_replies_total",
                                  with(labels_of(upstream), "rcode", rcode_labels[i]));
   }
-  if (upstream.protocol != conf::Protocol::doh) return;
+  if (!conf::row_of(upstream.protocol).http) return;
   goaways_ = &sheet.counter("sallyport_upstream_goaways_total", labels_of(upstream));
   for (std::size_t i = 0; i < http_statuses_.size(); ++i) {
     http_statuses_[i] = &sheet.counter("sallyport_upstream_http_failures_total",

@@ -17,7 +17,6 @@
 
 #include "transports/listeners/sockets.h"
 #include "transports/quic/connection_ids.h"
-#include "transports/quic/doq.h"
 
 namespace transports {
 
@@ -28,8 +27,11 @@ constexpr std::chrono::seconds idle_margin{2};  // ours ends first, with a goodb
 }  // namespace
 
 QuicTerms::QuicTerms(const conf::Upstream& settings, const UpstreamContext& context,
-                     std::shared_ptr<certs::ClientContext> client)
+                     std::shared_ptr<certs::ClientContext> client, quic::StreamLimits limits,
+                     MakeCodec make)
     : LinkTerms(settings, context),
+      streams(limits),
+      make_codec(std::move(make)),
       tls(std::move(client)),
       datagrams(std::make_unique<quic::Datagrams>()) {
   quic::Connection::prepare_library();
@@ -51,22 +53,64 @@ QuicLink::QuicLink(std::shared_ptr<QuicTerms> terms)
 
 Awaitable<void> QuicLink::run(std::shared_ptr<QuicLink> self, UnderWay::Mark) {
   if (self->closed()) co_return;
-  if (std::optional<Failure> failure = self->connect()) {
+  const std::vector<base::Endpoint> places = self->quic_terms_.upstream.places();
+  const base::TimePoint limit = self->dialed_at() + self->quic_terms_.upstream.timeout;
+  std::optional<Failure> failure;
+  for (std::size_t left = places.size(); left > 0 && !self->closed(); --left) {
+    std::size_t& first = self->quic_terms_.first_place;
+    const std::size_t place = first % places.size();
+    failure = co_await self->connect(places[place],
+                                     (limit - base::Clock::now()) / static_cast<int>(left));
+    if (!failure) break;
+    // Others that dial at the same time may have found a better one.
+    if (first % places.size() == place) first = place + 1;
+  }
+  if (self->closed()) co_return self->end();
+  if (failure) {
     self->dial_failed(std::move(*failure));
     co_return;
   }
-  self->let_leave();
-  while (!self->is_over()) {
-    co_await self->wait();
-    self->take_datagrams();
-    if (self->is_open()) self->close_if_idle();
-    self->let_leave();
-  }
+  self->begin();
+  while (!self->is_over()) co_await self->turn();
   self->end();
 }
 
-std::optional<Failure> QuicLink::connect() {
-  const base::Endpoint& peer = quic_terms_.upstream.endpoint;
+/// Until the handshake is done.
+Awaitable<std::optional<Failure>> QuicLink::connect(const base::Endpoint& place,
+                                                    base::Clock::duration patience) {
+  ended_.reset();
+  refused_ = false;
+  verify_error_.clear();
+  connection_.reset();
+  boost::system::error_code ignored;
+  if (descriptor_.is_open()) descriptor_.close(ignored);
+  if (std::optional<Failure> failure = dial(place, patience)) co_return failure;
+  let_leave();
+  while (!handshake_done_ && !is_over()) co_await turn();
+  if (handshake_done_) co_return std::nullopt;
+  quic_terms_.tls->forget_sessions();  // if one of them was the reason, it must not be so again
+  co_return dial_failure();
+}
+
+Awaitable<void> QuicLink::turn() {
+  co_await wait();
+  take_datagrams();
+  if (is_open()) close_if_idle();
+  let_leave();
+}
+
+/// The handshake is done.
+void QuicLink::begin() {
+  if (is_over()) return;
+  if (const auto theirs = connection_->peer_idle_timeout(); theirs.count() != 0) {
+    set_idle_timeout(std::chrono::duration_cast<std::chrono::milliseconds>(theirs * 7 / 8));
+  }
+  facts_ = connection_->facts();
+  opened(connection_->tls_facts().resumed);
+  let_leave();
+}
+
+std::optional<Failure> QuicLink::dial(const base::Endpoint& peer, base::Clock::duration patience) {
   quic::Path path;
   sockaddr_storage address{};
   path.remote_size = peer.to_sockaddr(address);
@@ -90,12 +134,9 @@ std::optional<Failure> QuicLink::connect() {
   SSL_up_ref(tls->get());
   tls_.reset(tls->get());
   const quic::Connection::Terms terms{
-      .streams = {.bidirectional = 0,
-                  .unidirectional = 0,
-                  .stream_octets = quic::doq_frame_max,
-                  .octets = 16 * quic::doq_frame_max},
+      .streams = quic_terms_.streams,
       .idle_timeout = quic_terms_.upstream.idle_timeout + idle_margin,
-      .handshake_timeout = quic_terms_.upstream.timeout};
+      .handshake_timeout = patience};
   connection_ = quic::Connection::dial(*this, path, terms, std::move(*tls), quic_terms_.token);
   if (!connection_) return fail(Reason::ours, "no QUIC connection can be made");
   quic_terms_.token.clear();  // once each (RFC 9000 §8.1.3)
@@ -126,12 +167,6 @@ void QuicLink::take_datagrams() {
     if (count < quic::Datagrams::slots) break;
   }
   if (connection_->expiry() <= base::Clock::now()) connection_->on_expiry();
-  if (!std::exchange(handshake_done_, false) || closed()) return;
-  if (const auto theirs = connection_->peer_idle_timeout(); theirs.count() != 0) {
-    set_idle_timeout(std::chrono::duration_cast<std::chrono::milliseconds>(theirs * 7 / 8));
-  }
-  facts_ = connection_->facts();
-  opened(connection_->tls_facts().resumed);
 }
 
 void QuicLink::let_leave() {
@@ -171,7 +206,7 @@ void QuicLink::take_arrived() {
 
 /// The coroutine says goodbye and ends.
 void QuicLink::disconnect() {
-  if (codec_ != nullptr) codec_->forget_all();
+  if (question_codec_ != nullptr) question_codec_->forget_all();
   if (connection_) connection_->close_politely();
   wake();
 }
@@ -184,9 +219,9 @@ void QuicLink::wake() {
 // ---- as the connection's host
 
 std::unique_ptr<quic::Codec> QuicLink::make_codec(quic::Connection& connection) {
-  auto made = std::make_unique<DoqCodec>(*this, connection);
-  codec_ = made.get();
-  return made;
+  auto [codec, asker] = quic_terms_.make_codec(*this, connection);
+  question_codec_ = asker;
+  return std::move(codec);
 }
 
 bool QuicLink::issue_id(quic::Connection& connection, ngtcp2_cid& id, std::uint8_t* reset_token) {
@@ -203,7 +238,7 @@ void QuicLink::retire_id(quic::Connection& connection, const ngtcp2_cid&) {
 
 void QuicLink::closed(quic::Connection& connection, quic::End end) {
   ended_ = end;
-  codec_ = nullptr;
+  question_codec_ = nullptr;
   const long verified = SSL_get_verify_result(&connection.tls());
   if (quic_terms_.verify && verified != X509_V_OK) {
     verify_error_ =

@@ -4,25 +4,50 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "certs/tls_context.h"
 #include "transports/quic/connection.h"
 #include "transports/quic/datagrams.h"
-#include "transports/upstreams/doq_codec.h"
 #include "transports/upstreams/link.h"
 #include "transports/upstreams/timer.h"
 
 namespace transports {
 
+/// What is spoken over a connection, as its link sees it. Owned by the connection; no longer called
+/// once the link has closed.
+class QuestionCodec {
+ public:
+  // As Link's.
+  [[nodiscard]] virtual bool room() const = 0;
+  virtual void transmit(Waiting& waiting) = 0;
+  virtual void forget(Waiting& waiting) = 0;
+  /// Nobody waits for anything any more.
+  virtual void forget_all() = 0;
+
+ protected:
+  ~QuestionCodec() = default;
+};
+
 /// What the links of an upstream over QUIC have in common.
 struct QuicTerms : LinkTerms {
-  QuicTerms(const conf::Upstream& upstream, const UpstreamContext& context,
-            std::shared_ptr<certs::ClientContext> client);
+  /// A codec, and itself as a QuestionCodec.
+  using Made = std::pair<std::unique_ptr<quic::Codec>, QuestionCodec*>;
+  using MakeCodec = std::function<Made(Link&, quic::Streams&)>;
 
+  QuicTerms(const conf::Upstream& upstream, const UpstreamContext& context,
+            std::shared_ptr<certs::ClientContext> client, quic::StreamLimits limits,
+            MakeCodec make);
+
+  const quic::StreamLimits streams;
+  const MakeCodec make_codec;
+  std::size_t first_place = 0;  ///< of upstream.places(): where it was found last
   std::shared_ptr<certs::ClientContext> tls;
   std::vector<std::uint8_t> token;  ///< of NEW_TOKEN: proves our address to the next connection
   std::unique_ptr<quic::Datagrams> datagrams;
@@ -45,8 +70,12 @@ class QuicLink final : public Link, private quic::Connection::Host {
   using Descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
 
   static Awaitable<void> run(std::shared_ptr<QuicLink> self, UnderWay::Mark mark);
-  /// Nothing on success.
-  std::optional<Failure> connect();
+  /// Both give nothing on success.
+  Awaitable<std::optional<Failure>> connect(const base::Endpoint& place,
+                                            base::Clock::duration patience);
+  std::optional<Failure> dial(const base::Endpoint& place, base::Clock::duration patience);
+  Awaitable<void> turn();
+  void begin();
   void take_datagrams();
   void let_leave();
   Awaitable<void> wait();
@@ -56,10 +85,12 @@ class QuicLink final : public Link, private quic::Connection::Host {
   [[nodiscard]] bool is_over() const { return !connection_ || connection_->has_closed(); }
 
   // as a Link
-  [[nodiscard]] bool room() const override { return codec_ == nullptr || codec_->room(); }
-  void transmit(Waiting& waiting) override { codec_->transmit(waiting); }
+  [[nodiscard]] bool room() const override {
+    return question_codec_ == nullptr || question_codec_->room();
+  }
+  void transmit(Waiting& waiting) override { question_codec_->transmit(waiting); }
   void forget(Waiting& waiting) override {
-    if (codec_ != nullptr) codec_->forget(waiting);
+    if (question_codec_ != nullptr) question_codec_->forget(waiting);
   }
   void take_arrived() override;
   [[nodiscard]] bool unacknowledged() override { return connection_->unacknowledged(); }
@@ -78,7 +109,7 @@ class QuicLink final : public Link, private quic::Connection::Host {
   QuicTerms& quic_terms_;  // the base keeps them
   Descriptor descriptor_;
   base::Endpoint local_;
-  DoqCodec* codec_ = nullptr;  // the connection's
+  QuestionCodec* question_codec_ = nullptr;  // the connection's codec
   std::unique_ptr<quic::Connection> connection_;
   certs::SslPtr tls_;  // the connection's
   quic::Facts facts_;

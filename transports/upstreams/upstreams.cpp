@@ -3,7 +3,9 @@
 
 #include <utility>
 
+#include "transports/upstreams/doq_codec.h"
 #include "transports/upstreams/framed_codec.h"
+#include "transports/upstreams/http3_codec.h"
 #include "transports/upstreams/https.h"
 #include "transports/upstreams/plain.h"
 #include "transports/upstreams/proxy_tunnel.h"
@@ -42,7 +44,10 @@ std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
           StreamLink::maker(https_terms(upstream, context, std::move(*secrets))));
     case conf::Protocol::doq:
       return std::make_unique<StreamUpstream>(
-          QuicLink::maker(std::make_shared<QuicTerms>(upstream, context, std::move(secrets->tls))));
+          QuicLink::maker(DoqCodec::terms(upstream, context, std::move(secrets->tls))));
+    case conf::Protocol::doh3:
+      return std::make_unique<StreamUpstream>(
+          QuicLink::maker(Http3Codec::terms(upstream, context, std::move(secrets->tls))));
     default:
       return std::make_unique<StreamUpstream>(
           FramedCodec::links(upstream, context, std::move(*secrets)));

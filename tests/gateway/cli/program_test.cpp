@@ -208,7 +208,7 @@ TEST_F(RunningDemo, ShortIsTheDataAlone) {
 TEST_F(RunningDemo, TellsItsStatusAndForgets) {
   query({"@udp://" + plain_, "www.demo.test"});
   const json::value status = json::parse(verb({"status", "--json"}).out);
-  EXPECT_EQ(status.at("listeners").as_array().size(), 5U);
+  EXPECT_EQ(status.at("listeners").as_array().size(), 6U);
   EXPECT_EQ(status.at("queries"), 1);
   EXPECT_TRUE(verb({"status"}).out.contains("udp://" + plain_));
   EXPECT_EQ(json::parse(verb({"cache", "stats", "--json"}).out).at("entries"), 1);
