@@ -7,11 +7,13 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/gateway/temporary_directory.h"
 #include "tests/transports/stream_client.h"
 #include "tests/transports/worker_fixture.h"
+#include "transports/base64url.h"
 
 namespace transports {
 namespace {
@@ -176,6 +178,27 @@ TEST_F(DohSessions, LateAnswersThatAreReadyTogetherLeaveInOneRecord) {
   EXPECT_EQ(client.stream().records() - before, 1);
 }
 
+/// dnsperf 2.14 sees one answer in each record alone.
+TEST_F(DohSessions, WhatIsAskedInRecordsOfItsOwnIsAnsweredSo) {
+  start();
+  DohClient client(server_);
+  client.greet();
+  for (const char* name : {"now.", "wait."}) {
+    const int before = client.stream().records();
+    std::vector<Asked*> asked;
+    for (std::uint16_t id = 0; id < 20; ++id) {
+      asked.push_back(&client.ask(query_for(name, id)));
+      ASSERT_TRUE(client.flush());
+    }
+    if (std::string_view(name) == "wait.") {
+      ASSERT_TRUE(waits(20));
+      release();
+    }
+    for (const Asked* each : asked) EXPECT_TRUE(client.finish(*each) && answered(*each));
+    EXPECT_EQ(client.stream().records() - before, 20) << name;
+  }
+}
+
 TEST_F(DohSessions, WarmAHitAllocatesNothingAndLocksNothing) {
   start();
   DohClient client(server_);
@@ -190,6 +213,37 @@ TEST_F(DohSessions, WarmAHitAllocatesNothingAndLocksNothing) {
   for (int i = 0; i < 3; ++i) round();
   EXPECT_EQ(worker_->on_worker([this] { return worker_->answerer.allocations_between; }), 0U);
   EXPECT_EQ(worker_->on_worker([this] { return worker_->answerer.locks_between; }), 0U);
+}
+
+TEST_F(DohSessions, Rfc9112_9_3_2_PipelinedHitsOverHttp11AllocateNothingAndLeaveInOneRecord) {
+  start();
+  StreamClient client(server_, TlsWish{.alpn = "\x08http/1.1"});
+  const Octets message = query_for("now.", 0);
+  std::string encoded(base64url_size(message.size()), '\0');
+  to_base64url(message, encoded.data());
+  std::string requests;
+  for (int i = 0; i < 50; ++i)
+    requests += "GET /dns-query?dns=" + encoded + " HTTP/1.1\r\nhost: x\r\n\r\n";
+  const auto round = [&] {
+    ASSERT_TRUE(client.send({requests.begin(), requests.end()}));
+    int answers = 0;
+    while (answers < 50) {
+      const Octets some = client.receive_some();
+      ASSERT_FALSE(some.empty());
+      for (std::string_view text = base::as_text(some);;) {
+        const std::size_t at = text.find("HTTP/1.1 200 OK\r\n");
+        if (at == std::string_view::npos) break;
+        text.remove_prefix(at + 1);
+        ++answers;
+      }
+    }
+  };
+  for (int i = 0; i < 3; ++i) round();
+  const int records = client.records();
+  worker_->on_worker([this] { worker_->answerer.allocations_between = 0; });
+  for (int i = 0; i < 3; ++i) round();
+  EXPECT_EQ(worker_->on_worker([this] { return worker_->answerer.allocations_between; }), 0U);
+  EXPECT_EQ(client.records() - records, 3);
 }
 
 TEST_F(DohSessions, ABigAnswerWaitsForTheWindow) {

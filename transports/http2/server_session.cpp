@@ -58,12 +58,9 @@ void ServerSession::go_on(base::TimePoint now) {
   }
   while (!ready_.empty() && !carrier_.is_stalled() && may_ask()) {
     Exchange& exchange = ready_.front();
+    move(exchange, asked_);  // first: it may be answered "later" before the call returns
     const auto response = answer(exchange, static_cast<std::uint64_t>(exchange.id()), now);
-    if (response) {
-      respond(exchange, *response);
-    } else {
-      move(exchange, asked_);
-    }
+    if (response) respond(exchange, *response);
   }
   write();
   if (session_.abuse() == Abuse::none || std::exchange(counted_, true)) return;
