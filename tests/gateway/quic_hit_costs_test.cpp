@@ -127,7 +127,7 @@ TEST_F(QuicHitTest, OverDoqNothingIsAllocated) {
 }
 
 TEST_F(QuicHitTest, OverHttp3NothingIsAllocated) {
-  http3::Workspace work(waiting.octets);
+  http3::Workspace work(waiting.octets, sheet);
   http3::ServerSession session(streams, listener_context, work, 0);
   session.opened();
   // GET https://a/dns-query?dns=..., with QPACK's static table alone.
