@@ -5,6 +5,7 @@ import base64
 import contextlib
 import datetime
 import hashlib
+import re
 import socket
 import ssl
 import unittest
@@ -15,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from fake_upstream import FakeUpstream, address
 from gateway import Sallyport
-from harness import PATIENCE, EndToEndTest, temporary_folder
+from harness import PATIENCE, EndToEndTest, temporary_folder, until
 from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from rfc import ADDRESS, TRANSPORTS
 
@@ -79,7 +80,11 @@ class UpstreamTls(EndToEndTest):
                         )
                         text = found.option(EDE_OPTION)[2:].decode()
                         self.assertRegex(text, words)
-                    self.assertRegex(gateway.process.log(), f"warning .*{words}")
+                    # The log has a thread of its own.
+                    until(
+                        lambda: re.search(f"warning .*{words}", gateway.process.log()),
+                        f"a warning with {words} in the log",
+                    )
                     metrics = gateway.metrics()
                 self.assertEqual(upstream.count(), 0, "a query left, and to a stranger")
                 # Others on this machine may have had the port before us, and be sent late answers.
