@@ -58,12 +58,9 @@ void ServerSession::go_on(base::TimePoint now) {
   }
   while (!ready_.empty() && !carrier_.is_stalled() && may_ask()) {
     Exchange& exchange = ready_.front();
-    const auto response = answer(exchange, static_cast<std::uint64_t>(exchange.id()), now);
-    if (response) {
+    move(exchange, asked_);  // an answer that need not be waited for may be there at once
+    if (const auto response = answer(exchange, static_cast<std::uint64_t>(exchange.id()), now))
       respond(exchange, *response);
-    } else {
-      move(exchange, asked_);
-    }
   }
   write();
   if (session_.abuse() == Abuse::none || std::exchange(counted_, true)) return;
