@@ -317,8 +317,11 @@ void Pipeline::complete(const Query& query, dns::FitOptions& options, dns::Serve
     options.size_limit = std::min({query.size_limit, client_limit, std::size_t{limits.udp_size}});
   }
   if (!edns.present) return;
-  if (transport.encrypted && edns.padding) options.padding_block = answer_padding;
-  if (transport.stream && edns.keepalive) {
+  // http:// is what reverse proxies speak, to whom clients come over TLS.
+  if ((transport.encrypted || transport.http) && edns.padding)
+    options.padding_block = answer_padding;
+  // RFC 7828 is about connections of DNS itself; one of HTTP may be a proxy's.
+  if (transport.stream && !transport.http && edns.keepalive) {
     const auto units = limits.idle_timeout / std::chrono::milliseconds{100};  // RFC 7828 §3.1
     options.keepalive = static_cast<std::uint16_t>(
         query.sessions_scarce ? 0 : std::min<std::int64_t>(units, 65535));

@@ -21,7 +21,7 @@ class Inquirer {
 
   enum class Asked : std::uint8_t {
     answered,  ///< `reply` has it
-    later,     ///< on_late_answer() will have it, with the same ticket
+    later,     ///< on_late_answer() has it, with the same ticket, perhaps already
     too_many,  ///< too much is under way: `reply` is SERVFAIL, for protocols that know no better
   };
   Asked ask(const Query& query, Reply& reply, std::uint64_t ticket);

@@ -205,7 +205,8 @@ class Stream(Flow):
 
 
 class Dot(Stream):
-    """The same inside TLS (RFC 7858). `authority` is a CA file; without it nothing is verified."""
+    """The same inside TLS (RFC 7858). `authority` is a CA file; without it nothing is verified.
+    `before` goes out in the clear, as a balancer's PROXY header does."""
 
     transport = "tls"
 
@@ -219,8 +220,10 @@ class Dot(Stream):
         seconds=None,
         session=None,
         source=None,
+        before=b"",
     ):
         super().__init__(address, seconds, source=source)
+        self._socket.send(before)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if authority:
             context.load_verify_locations(authority)

@@ -167,8 +167,9 @@ class Http2:
             data += frame(DATA, END_STREAM if last else 0, stream, piece)
         return self.headers(fields, end=not body, stream=stream, more=data)
 
-    def query(self, wire, method="POST", path=PATH):
-        return self.request(*asking(wire, method, path))
+    def query(self, wire, method="POST", path=PATH, fields=()):
+        asked, body = asking(wire, method, path)
+        return self.request([*asked, *fields], body)
 
     def response(self, stream, seconds=None):
         def came():
@@ -179,8 +180,8 @@ class Http2:
             raise AssertionError(f"stream {stream}: reset {self.resets.get(stream)}, {self.goaway}")
         return self.responses[stream]
 
-    def ask(self, wire, method="POST", path=PATH, seconds=None):
-        return self.response(self.query(wire, method, path), seconds)
+    def ask(self, wire, method="POST", path=PATH, seconds=None, fields=()):
+        return self.response(self.query(wire, method, path, fields), seconds)
 
     def get(self, path, *fields, method="GET"):
         return self.response(self.request(request_fields(method, path, *fields)))
@@ -292,14 +293,14 @@ class Http1:
             lines.append(f"content-length: {len(body)}")
         self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
 
-    def query(self, wire, method="POST", path=PATH):
+    def query(self, wire, method="POST", path=PATH, fields=()):
         if method == "POST":
-            self.request("POST", path, ("content-type", DNS), ("accept", DNS), body=wire)
+            self.request("POST", path, ("content-type", DNS), ("accept", DNS), *fields, body=wire)
         else:
-            self.request(method, f"{path}?dns={base64url(wire)}", ("accept", DNS))
+            self.request(method, f"{path}?dns={base64url(wire)}", ("accept", DNS), *fields)
 
-    def ask(self, wire, method="POST", path=PATH, seconds=None):
-        self.query(wire, method, path)
+    def ask(self, wire, method="POST", path=PATH, seconds=None, fields=()):
+        self.query(wire, method, path, fields)
         return self.response(head=method == "HEAD", seconds=seconds)
 
     def get(self, path, *fields, method="GET"):

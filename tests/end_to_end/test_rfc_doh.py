@@ -1,5 +1,5 @@
-"""DNS over HTTP as its standards want it, over HTTP/1.1 and HTTP/2 alike. RFC 8484, RFC 9110, RFC 9111;
-and whom it lets ask."""
+"""DNS over HTTP as its standards want it, over all its versions alike, and in the clear as a reverse
+proxy speaks it. RFC 8484, RFC 9110, RFC 9111; and whom it lets ask."""
 
 import json
 import struct
@@ -7,7 +7,7 @@ import time
 import unittest
 
 from clients import Dot
-from doh import VERSIONS, DohTest
+from doh import IN_THE_CLEAR, VERSIONS, DohTest, Http3
 from fake_upstream import SILENCE
 from harness import run_peer
 from http_clients import DNS, Http1, Http2, base64url, request_fields
@@ -27,13 +27,13 @@ def max_age(response):
 
 class VersionsTest(DohTest):
     settings = {
-        **DohTest.settings,
+        "listen": ("udp", "https", "h3", "http"),
         "doh": {"paths": ["/dns-query", "/p"], "cors_origins": ["https://page.example"]},
     }
 
     def each(self, check):
         """Calls `check` with a new connection of each version."""
-        for version in VERSIONS:
+        for version in (*VERSIONS, *IN_THE_CLEAR, "h3"):
             with self.subTest(version=version):
                 check(self.client(version))
 
@@ -118,8 +118,7 @@ class Rfc8484(VersionsTest):
         )
 
         def check(client):
-            version = type(client).__name__.lower()
-            wire = query(f"{version}.age.example")
+            wire = query(f"age{id(client)}.example")
             first = client.ask(wire)
             self.assertEqual(max_age(first), read(first.body).least_ttl)
             self.assertEqual(max_age(first), 300)
@@ -165,6 +164,14 @@ class Rfc8484(VersionsTest):
 
         self.each(check)
 
+    def test_rfc7828_keepalive_is_not_for_http(self):
+        wire = query("keepalive.example", options=struct.pack("!HH", 11, 0))
+
+        def check(client):
+            self.assertIsNone(read(client.ask(wire).body).option(11))
+
+        self.each(check)
+
     def test_rfc8467_4_1_answers_are_padded_when_queries_are(self):
         padded = query("padded.example", options=struct.pack("!HH", 12, 5) + bytes(5))
 
@@ -193,6 +200,8 @@ class Rfc9110(VersionsTest):
                 ("POST", "/", 405),
                 ("GET", "/dns-query?dns=" + "A" * 8200, 414),
             ):
+                if status == 414 and isinstance(client, Http3):
+                    continue  # more than its encoder takes
                 with self.subTest(method=method, path=path[:40]):
                     response = client.get(path, method=method)
                     self.assertEqual(response.status, status)

@@ -3,10 +3,12 @@ elsewhere, while the gateway runs or while it does not."""
 
 import unittest
 
+from certificates import Authority
 from fake_upstream import FakeUpstream, address
 from gateway import OK, Sallyport
 from harness import EndToEndTest, until
-from messages import A, NOERROR, read
+from messages import A, NOERROR, NXDOMAIN, PTR, read
+from peers import Knot, Unbound
 
 USUAL, INNER, LAB = 1, 2, 3  # the last octet of what each upstream answers
 
@@ -100,6 +102,93 @@ class Routes(EndToEndTest):
         self.start_again()
         self.assertNotIn("not used", self.gateway.process.log())
         self.assertEqual(self.who_answers("www.corp.example"), LAB)
+
+
+def zone(folder, origin, *lines):
+    """(origin, file) as Knot takes it."""
+    file = folder / f"{origin.strip('.')}.zone"
+    head = f"$ORIGIN {origin}\n$TTL 300\n@ SOA ns admin 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.53\n"
+    file.write_text(head + "".join(f"{line}\n" for line in lines))
+    return origin, file
+
+
+class SplitHorizon(EndToEndTest):
+    """One resolver for everybody, and an inner server that knows its own zones and nothing else."""
+
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.folder)
+        identity = self.authority.issue()
+        outside, inside = self.folder / "outside", self.folder / "inside"
+        outside.mkdir()
+        inside.mkdir()
+        public = self.enter(
+            Knot(
+                outside,
+                identity,
+                [
+                    zone(outside, "example.", "www A 192.0.2.1", "corp A 192.0.2.2"),
+                    zone(outside, "in-addr.arpa.", "1.2.0.192 PTR www.example."),
+                ],
+            )
+        )
+        self.resolver = self.enter(Unbound(outside, identity, public, "example."))
+        self.inner = self.enter(
+            Knot(
+                inside,
+                identity,
+                [
+                    zone(inside, "corp.example.", "www A 10.0.0.1"),
+                    zone(inside, "10.in-addr.arpa.", "1.0.0 PTR www.corp.example."),
+                ],
+            )
+        )
+
+    def start(self, scheme):
+        trust = {"ca_file": self.authority.file} if scheme == "tls" else {}
+        return self.enter(
+            Sallyport(
+                self.folder,
+                [
+                    {"url": self.resolver.url(scheme), **trust},
+                    {"url": self.inner.url(scheme), "set": "inner", **trust},
+                ],
+                route=[{"names": ["corp.example.", "10.in-addr.arpa."], "set": "inner"}],
+            )
+        )
+
+    def check(self, scheme):
+        gateway = self.start(scheme)
+
+        def ask(name, rdtype=A):
+            return read(gateway.ask("udp", name, rdtype))
+
+        self.assertEqual(ask("www.example").rdata(A), [bytes([192, 0, 2, 1])])
+        self.assertEqual(ask("www.corp.example").rdata(A), [bytes([10, 0, 0, 1])])
+        inner = ask("1.0.0.10.in-addr.arpa", PTR)
+        self.assertEqual((inner.rcode, len(inner.sections[0])), (NOERROR, 1))
+        self.assertEqual(ask("none.corp.example").rcode, NXDOMAIN)
+        # What is above the inner zone does not say that there is nothing below, nor the reverse.
+        self.assertEqual(ask("none.example").rcode, NXDOMAIN)
+        self.assertEqual(ask("www.corp.example").rdata(A), [bytes([10, 0, 0, 1])])
+        self.assertEqual(ask("deep.below.none.example").rcode, NXDOMAIN)
+
+    def test_over_udp(self):
+        self.check("udp")
+
+    def test_over_tcp(self):
+        self.check("tcp")
+
+    def test_over_tls(self):
+        self.check("tls")
+
+    def test_the_inner_server_is_not_asked_for_what_is_not_its_own(self):
+        gateway = self.start("udp")
+        read(gateway.ask("udp", "www.example"))
+        metrics = gateway.metrics()
+        asked = "sallyport_upstream_queries_total"
+        self.assertEqual(metrics.total(asked, upstream=self.inner.url("udp")), 0)
+        self.assertEqual(metrics.total(asked, upstream=self.resolver.url("udp")), 1)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class MemoryLink final : public transports::Link {
   void transmit(transports::Waiting& waiting) override { codec_->transmit(waiting); }
   void forget(transports::Waiting& waiting) override { codec_->forget(waiting); }
   void take_arrived() override {}
-  [[nodiscard]] bool unacknowledged() override { return false; }
+  [[nodiscard]] bool unacknowledged(base::TimePoint) override { return false; }
   void disconnect() override;
 
   std::unique_ptr<transports::StreamCodec> codec_;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/gateway/temporary_directory.h"
@@ -175,6 +176,27 @@ TEST_F(DohSessions, LateAnswersThatAreReadyTogetherLeaveInOneRecord) {
   release();
   for (const Asked* each : asked) EXPECT_TRUE(client.finish(*each) && answered(*each));
   EXPECT_EQ(client.stream().records() - before, 1);
+}
+
+/// dnsperf 2.14 sees one answer in each record alone.
+TEST_F(DohSessions, WhatIsAskedInRecordsOfItsOwnIsAnsweredSo) {
+  start();
+  DohClient client(server_);
+  client.greet();
+  for (const char* name : {"now.", "wait."}) {
+    const int before = client.stream().records();
+    std::vector<Asked*> asked;
+    for (std::uint16_t id = 0; id < 20; ++id) {
+      asked.push_back(&client.ask(query_for(name, id)));
+      ASSERT_TRUE(client.flush());
+    }
+    if (std::string_view(name) == "wait.") {
+      ASSERT_TRUE(waits(20));
+      release();
+    }
+    for (const Asked* each : asked) EXPECT_TRUE(client.finish(*each) && answered(*each));
+    EXPECT_EQ(client.stream().records() - before, 20) << name;
+  }
 }
 
 TEST_F(DohSessions, WarmAHitAllocatesNothingAndLocksNothing) {

@@ -190,18 +190,42 @@ TEST_P(Links, ASlowQueryDoesNotCondemnALinkThatAnswersOthers) {
 
 // A NAT that forgot the connection drops segments without a word: no reply, and no acknowledgement
 // either.
-TEST_P(Links, APathThatSwallowsSegmentsIsLeftHalfWay) {
+TEST_P(Links, APathThatSwallowsSegmentsIsLeftLongBeforeTheTimeIsUp) {
   const auto server = fake([](const Received& query) {
     std::vector<Step> steps = send(answer_to(query));
     if (query.connection == 0) steps.push_back({Step::Kind::deaf, {}, 20ms});
     return steps;
   });
-  const auto upstream = make(settings(*server));
+  conf::Upstream patient = settings(*server);
+  patient.timeout = 10s;  // half of it is more than the exchange has
+  const auto upstream = make(patient);
   ASSERT_TRUE(exchange(*upstream));
   loop_.run_until([deaf = base::Clock::now() + 100ms] { return base::Clock::now() > deaf; });
   const Answer answer = exchange(*upstream);
   ASSERT_TRUE(answer) << answer.error().context;
   EXPECT_EQ(server->connections(), 2U);
+}
+
+// Names that take long keep their link, though others are asked over it meanwhile, whose octets are
+// on their way whenever one looks.
+TEST_P(Links, AnUpstreamThatThinksIsNotADeadPath) {
+  const auto server = fake([](const Received& query) {
+    return send(answer_to(query), number_of(query) == 0 ? 0ms : 800ms);
+  });
+  conf::Upstream patient = settings(*server);
+  patient.timeout = 10s;
+  const auto upstream = make(patient);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(exchange(*upstream, "q0.example"));
+  std::vector<std::optional<Answer>> slow(40);
+  for (auto& each : slow) {
+    loop_.start(upstream->exchange(ask_for("q1.example"), in(5s)), each);
+    loop_.run_until([next = base::Clock::now() + 10ms] { return base::Clock::now() > next; });
+  }
+  for (auto& each : slow) {
+    loop_.run_until([&each] { return each.has_value(); });
+    EXPECT_TRUE(*each);
+  }
+  EXPECT_EQ(server->connections(), 1U);
 }
 
 // ---- idleness

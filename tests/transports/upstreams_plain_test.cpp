@@ -331,6 +331,41 @@ TEST_F(Plain, ACancelledExchangeGivesItsSocketBack) {
   loop_.run(upstream.close(in(9s)));  // nobody is under way: it ends at once
 }
 
+// As a race lets go of whoever came second, and as it ends itself.
+TEST_F(Plain, WhoLetsGoIsToldNothingAndHoldsUpNobody) {
+  struct Curious final : transports::Asker {
+    void replied(base::Result<dns::KeptAnswer>) override { ++told; }
+    int told = 0;
+  };
+  FakeUpstream fake([](const Received& query) {
+    if (query.protocol == Protocol::tcp) return std::vector<Step>{};
+    if (query.number == 0) return std::vector<Step>{};
+    if (query.number == 1)  // and so over TCP
+      return send(with_flags(empty_answer_to(query, dns::Rcode::noerror), dns::flag::tc));
+    return send(answer_to(query));
+  });
+  conf::Upstream patient = settings(fake);
+  patient.timeout = 10s;
+  PlainUpstream upstream(patient, loop_.context());
+  const auto begin = [&](transports::Asker& asker) {
+    upstream.begin(ask_for("www.example.com"), in(9s), asker, loop_.loop().get_executor());
+  };
+  Curious over_udp;
+  begin(over_udp);
+  loop_.run_until([&fake] { return fake.count(Protocol::udp) == 1; });
+  over_udp.let_go();
+  {
+    Curious over_tcp;
+    begin(over_tcp);
+    loop_.run_until([&fake] { return fake.count(Protocol::tcp) == 1; });
+    EXPECT_EQ(over_tcp.told, 0);
+  }
+  ASSERT_TRUE(exchange(upstream));
+  EXPECT_EQ(over_udp.told, 0);
+  EXPECT_EQ(loop_.total("sallyport_upstream_errors_total", {}), 0);
+  loop_.run(upstream.close(in(9s)));  // nobody is under way: it ends at once
+}
+
 TEST_F(Plain, CloseLetsWhatIsUnderWayEnd) {
   FakeUpstream fake([](const Received& query) { return send(answer_to(query), 50ms); });
   PlainUpstream upstream(settings(fake), loop_.context());

@@ -58,9 +58,9 @@ void ServerSession::go_on(base::TimePoint now) {
   }
   while (!ready_.empty() && !carrier_.is_stalled() && may_ask()) {
     Exchange& exchange = ready_.front();
-    move(exchange, asked_);  // an answer that need not be waited for may be there at once
-    if (const auto response = answer(exchange, static_cast<std::uint64_t>(exchange.id()), now))
-      respond(exchange, *response);
+    move(exchange, asked_);  // first: it may be answered "later" before the call returns
+    const auto response = answer(exchange, static_cast<std::uint64_t>(exchange.id()), now);
+    if (response) respond(exchange, *response);
   }
   write();
   if (session_.abuse() == Abuse::none || std::exchange(counted_, true)) return;

@@ -19,7 +19,8 @@ constexpr std::size_t kept_capacity_max = 2048;
 
 // ---- the stock
 
-Workspace::Workspace(OctetBudget& budget) : octets(budget), reply(dns::message_size_max) {}
+Workspace::Workspace(OctetBudget& budget, base::MetricSheet& sheet)
+    : octets(budget), reply(dns::message_size_max), refusals(sheet) {}
 
 std::unique_ptr<Exchange> Workspace::take() {
   if (stock.empty()) return std::make_unique<Exchange>(octets);
@@ -94,11 +95,12 @@ void ServerSession::on_whole(Stream& stream) {
   query.received = base::Clock::now();
   query.deadline = query.received + context_.limits.query_timeout;
   Reply reply{.out = work_.reply, .size = 0, .summary = {}};
-  switch (ask(query, reply, static_cast<std::uint64_t>(exchange.id))) {
-    case Asked::answered: return give(exchange, reply.out.first(reply.size), reply.summary);
-    case Asked::later: exchange.waited_for = true; return;
-    case Asked::too_many: return give_none(exchange, 503);
-  }
+  exchange.waited_for = true;  // first: it may be answered "later" before the call returns
+  const Asked asked = ask(query, reply, static_cast<std::uint64_t>(exchange.id));
+  if (asked == Asked::later) return;
+  exchange.waited_for = false;
+  if (asked == Asked::too_many) return give_none(exchange, 503);
+  give(exchange, reply.out.first(reply.size), reply.summary);
 }
 
 // ---- responses
@@ -128,6 +130,7 @@ void ServerSession::give(Exchange& exchange, base::Bytes wire, const AnswerSumma
 }
 
 void ServerSession::give_none(Exchange& exchange, std::uint16_t status) {
+  if (status >= 400) work_.refusals.count(status);
   send(exchange, exchange.request.without_answer(status, context_.doh.page, work_.text));
 }
 

@@ -12,6 +12,7 @@
 
 #include "transports/doh.h"
 #include "transports/http3/session.h"
+#include "transports/http_refusals.h"
 #include "transports/inquirer.h"
 #include "transports/quic/connection.h"
 #include "transports/timer_wheel.h"
@@ -34,7 +35,7 @@ struct Exchange final : Stream {
 /// What a worker's sessions of one listener share: memory for the query at hand, for nghttp3, and
 /// exchanges for their next use. Owned by the listener.
 struct Workspace {
-  explicit Workspace(OctetBudget& octets);
+  Workspace(OctetBudget& octets, base::MetricSheet& sheet);
   std::unique_ptr<Exchange> take();
   void put(std::unique_ptr<Exchange> exchange);
 
@@ -43,6 +44,7 @@ struct Workspace {
   std::string text;  ///< of an answer or a refusal that is not in wire format
   Query query;
   LibraryMemory memory;
+  HttpRefusals refusals;
   std::vector<std::unique_ptr<Exchange>> stock;
 };
 

@@ -15,7 +15,7 @@ Doh3Listener::Doh3Listener(const conf::ListenAddress& address, std::uint16_t ind
                            ListenerContext& context)
     : context_(context),
       index_(index),
-      work_(context.waiting.octets),
+      work_(context.waiting.octets, context.metrics),
       endpoint_(address, index, context, *this) {}
 
 quic::StreamLimits Doh3Listener::limits() const {

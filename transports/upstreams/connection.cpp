@@ -214,13 +214,18 @@ void Connection::close() {
   descriptor_.close(error);
 }
 
-bool Connection::unacknowledged() {
+bool Connection::unacknowledged(base::TimePoint since) {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (!is_open() ||
       ::getsockopt(descriptor_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
     return false;
-  return info.tcpi_unacked > 0;
+  // The kernel counts in ticks, of which the coarsest are ten milliseconds.
+  const auto heard = std::chrono::milliseconds{info.tcpi_last_ack_recv + 10};
+  const bool nothing_came = heard >= base::Clock::now() - since;
+  // What the peer sends again, as it does not hear us either, says nothing about ours.
+  const bool sent_again_in_vain = info.tcpi_retransmits >= 2;
+  return info.tcpi_unacked > 0 && (nothing_came || sent_again_in_vain);
 }
 
 }  // namespace transports

@@ -57,8 +57,8 @@ class Connection {
   /// waits.
   void close();
 
-  /// Have octets been on their way for so long that the peer's system should have confirmed them?
-  [[nodiscard]] bool unacknowledged();
+  /// Octets are on their way, and the peer's system has confirmed none since then.
+  [[nodiscard]] bool unacknowledged(base::TimePoint since);
 
   /// Once open.
   [[nodiscard]] TlsFacts tls_facts() const { return channel_->facts(); }

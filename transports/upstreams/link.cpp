@@ -167,21 +167,22 @@ void Link::after_departure() {
   if (retired_) take_no_more();
 }
 
-void Link::doubt(const Waiting& waiting) {
-  if (!is_open() || !silent_since(waiting.asked_at) || !unacknowledged()) return;
+void Link::doubt(const Waiting& waiting, base::Clock::duration patience) {
+  if (!is_open() || !silent_since(waiting.asked_at, patience)) return;
+  if (!unacknowledged(std::max(waiting.asked_at, opened_at_))) return;
   close(LinkEnd::error, fail(Reason::closed, "nothing gets through any more"));
 }
 
 void Link::timed_out(Waiting& waiting) {
-  const bool silent = is_open() && silent_since(waiting.asked_at);
+  const bool silent = is_open() && silent_since(waiting.asked_at, terms_->upstream.timeout / 2);
   leave(waiting);
   if (silent && !closed())
     close(LinkEnd::error, fail(Reason::closed, "silent until a query timed out"));
 }
 
 /// A link that has just opened had no time to say anything yet.
-bool Link::silent_since(base::TimePoint when) const {
-  return last_message_at_ < when && base::Clock::now() - opened_at_ >= terms_->upstream.timeout / 2;
+bool Link::silent_since(base::TimePoint when, base::Clock::duration patience) const {
+  return last_message_at_ < when && base::Clock::now() - opened_at_ >= patience;
 }
 
 void Link::retire() {

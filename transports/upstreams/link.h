@@ -116,9 +116,8 @@ class Link {
 
   /// Puts the question on its way with all others of this turn. Only if takes_more().
   void send(Waiting& waiting);
-  /// Half of a question's time has passed without a reply: gives the link up if nothing gets
-  /// through any more.
-  void doubt(const Waiting& waiting);
+  /// For so long there was no reply: gives the link up if nothing gets through any more.
+  void doubt(const Waiting& waiting, base::Clock::duration patience);
   /// A question's time is up. A link that has been silent since it was asked is given up, too.
   void timed_out(Waiting& waiting);
 
@@ -159,7 +158,8 @@ class Link {
   /// Nobody waits for it any more.
   virtual void forget(Waiting& waiting) = 0;
   virtual void take_arrived() = 0;
-  [[nodiscard]] virtual bool unacknowledged() = 0;
+  /// Something is on its way, and the peer has confirmed nothing since then.
+  [[nodiscard]] virtual bool unacknowledged(base::TimePoint since) = 0;
   /// Gives the connection back and wakes the link's own coroutines. Called once.
   virtual void disconnect() = 0;
 
@@ -182,7 +182,7 @@ class Link {
   void finish(Waiting& waiting);
   void leave(Waiting& waiting);
   void after_departure();
-  [[nodiscard]] bool silent_since(base::TimePoint when) const;
+  [[nodiscard]] bool silent_since(base::TimePoint when, base::Clock::duration patience) const;
 
   /// Replies to nothing that we asked: beyond this the peer has lost its mind.
   static constexpr unsigned strays_max = 16;

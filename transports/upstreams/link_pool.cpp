@@ -8,6 +8,10 @@ namespace transports {
 
 using std::chrono::milliseconds;
 
+namespace {
+constexpr milliseconds retransmission{220};
+}  // namespace
+
 LinkPool::LinkPool(LinkMaker maker, EdnsHabit& edns)
     : maker_(std::move(maker)),
       terms_(maker_.terms),
@@ -60,6 +64,7 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
     }
     switch (waiting.judged->kind) {
       case ReplyKind::answer: {
+        answered_within(base::Clock::now() - waiting.asked_at);
         const dns::Rcode rcode = waiting.judged->answer.rcode;
         const bool refused_again = rcode == dns::Rcode::formerr || rcode == dns::Rcode::notimp;
         if (edns_refused && !refused_again) edns_.not_understood(base::Clock::now());
@@ -76,15 +81,30 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
 }
 
 Awaitable<void> LinkPool::wait(Waiting& waiting, Link& link, base::TimePoint limit) {
-  // Half-way the kernel is asked whether the peer's has confirmed our octets at all: a path that a
-  // NAT has forgotten would otherwise cost the whole time.
-  const base::TimePoint half = std::min(limit, waiting.asked_at + terms_->upstream.timeout / 2);
-  bool doubted = false;
+  // Now and then the kernel is asked whether the peer's has confirmed our octets at all: a path
+  // that a NAT has forgotten, or that was cut, would otherwise cost the whole time.
+  const base::Clock::duration step = patience();
+  base::TimePoint look = waiting.asked_at + step;
   while (!waiting.done()) {
-    if (!co_await sleep_until(waiting.woken, doubted ? limit : half)) continue;
-    if (base::Clock::now() >= limit) co_return;
-    if (!std::exchange(doubted, true)) link.doubt(waiting);
+    if (!co_await sleep_until(waiting.woken, std::min(look, limit))) continue;
+    const base::TimePoint now = base::Clock::now();
+    if (now >= limit) co_return;
+    link.doubt(waiting, step);
+    look = now + step;
   }
+}
+
+/// A segment that was lost is sent again, and confirmed, by then: TCP waits for 200 ms at least
+/// (RFC 6298 §2.4 wants more), and the quickest answer is hardly quicker than the path.
+base::Clock::duration LinkPool::patience() const {
+  const base::Clock::duration half = terms_->upstream.timeout / 2;
+  if (quickest_.count() == 0) return half;
+  return std::min<base::Clock::duration>(half, retransmission + 2 * quickest_);
+}
+
+/// What was quick once, on another path perhaps, is forgotten bit by bit.
+void LinkPool::answered_within(base::Clock::duration time) {
+  quickest_ = quickest_.count() == 0 ? time : std::min(time, quickest_ + quickest_ / 8);
 }
 
 Awaitable<LinkPool::Picked> LinkPool::pick_in_turn(base::TimePoint dialed_after,

@@ -45,6 +45,8 @@ class LinkPool {
   void note_fruitful();
   void note_barren(const Link& link);
   Awaitable<void> wait(Waiting& waiting, Link& link, base::TimePoint limit);
+  [[nodiscard]] base::Clock::duration patience() const;
+  void answered_within(base::Clock::duration time);
   [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {
     return make_failure(reason, terms_->upstream.url, detail);
   }
@@ -58,6 +60,7 @@ class LinkPool {
   std::vector<std::shared_ptr<Link>> links_;
   UnderWay under_way_;
   Line line_;
+  base::Clock::duration quickest_{0};  // of the recent answers; 0: none yet
   bool closing_ = false;
   unsigned barren_in_a_row_ = 0;
   base::TimePoint no_dial_before_{};

@@ -93,7 +93,9 @@ class QuicLink final : public Link, private quic::Connection::Host {
     if (question_codec_ != nullptr) question_codec_->forget(waiting);
   }
   void take_arrived() override;
-  [[nodiscard]] bool unacknowledged() override { return connection_->unacknowledged(); }
+  [[nodiscard]] bool unacknowledged(base::TimePoint /*since*/) override {
+    return connection_->unacknowledged();
+  }
   void disconnect() override;
 
   // as the connection's host

@@ -81,7 +81,9 @@ class StreamLink final : public Link {
   void transmit(Waiting& waiting) override;
   void forget(Waiting& waiting) override;
   void take_arrived() override;
-  [[nodiscard]] bool unacknowledged() override { return connection_.unacknowledged(); }
+  [[nodiscard]] bool unacknowledged(base::TimePoint since) override {
+    return connection_.unacknowledged(since);
+  }
   void disconnect() override;
 
   void flush();

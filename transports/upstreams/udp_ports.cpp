@@ -101,12 +101,10 @@ std::expected<UdpPorts::Port*, std::error_code> UdpPorts::open() {
     Port* const port = idle_.back();
     idle_.pop_back();
     port->idle = false;
-    if ((port->error = draw_port(*port))) {
-      const std::error_code error = port->error;
-      close(*port);
-      return std::unexpected(error);
-    }
-    return port;
+    const std::error_code error = port->error = draw_port(*port);
+    if (!error) return port;
+    release_if_done(*port);
+    return std::unexpected(error);
   }
   if (const std::error_code error = watch()) return std::unexpected(error);
   auto port = std::make_unique<Port>();
@@ -216,8 +214,8 @@ std::error_code UdpPorts::watch() {
 
 void UdpPorts::wait() {
   ready_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                    [this](boost::system::error_code error) {
-                      if (error) return;
+                    [this, home = home_](boost::system::error_code error) {
+                      if (error || *home == nullptr) return;
                       read_ready();
                       wait();
                     });

@@ -53,7 +53,8 @@ class SpawnedExchange final : public Exchange,
   boost::asio::cancellation_signal cancel_;
 };
 
-/// A coroutine that waits. Owns itself until it has its reply or is cancelled.
+/// A coroutine that waits. Owns itself until it has its reply or is cancelled; then the posted call
+/// that tells it does.
 template <class Handler>
 class Waiter final : public Asker {
  public:
@@ -74,19 +75,29 @@ class Waiter final : public Asker {
 
  private:
   void replied(Reply reply) override { end({}, std::move(reply)); }
-  /// Through the loop: the coroutine may not have been suspended yet.
+
+  /// Through the loop: the coroutine may not have been suspended yet, and the slot may be the one
+  /// that calls.
   void end(boost::system::error_code error, Reply reply) {
-    auto slot = boost::asio::get_associated_cancellation_slot(handler_);
-    if (slot.is_connected()) slot.clear();
-    boost::asio::post(executor_,
-                      [handler = std::move(handler_), error, reply = std::move(reply)]() mutable {
-                        std::move(handler)(error, std::move(reply));
-                      });
-    delete this;
+    if (std::exchange(ended_, true)) return;
+    error_ = error;
+    reply_ = std::move(reply);
+    boost::asio::post(executor_, [self = std::unique_ptr<Waiter>(this)]() mutable {
+      auto slot = boost::asio::get_associated_cancellation_slot(self->handler_);
+      if (slot.is_connected()) slot.clear();
+      Handler handler = std::move(self->handler_);
+      const boost::system::error_code how = self->error_;
+      Reply what = std::move(self->reply_);
+      self.reset();
+      std::move(handler)(how, std::move(what));
+    });
   }
 
   Handler handler_;
   Executor executor_;
+  bool ended_ = false;
+  boost::system::error_code error_;
+  Reply reply_;
 };
 
 }  // namespace

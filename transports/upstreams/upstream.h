@@ -50,7 +50,7 @@ class Exchange {
 
  protected:
   Exchange() = default;
-  ~Exchange() = default;
+  ~Exchange() { detach(); }
 
   void attach(Asker& asker) {
     asker_ = &asker;
