@@ -1,7 +1,10 @@
 """DNS over HTTP/3 as clients meet it that do what no library would, frame by frame. RFC 9114, RFC 9204;
 what curl sees is in test_doh."""
 
+import json
+import shutil
 import signal
+import subprocess
 import unittest
 
 from aioquic.buffer import Buffer, encode_uint_var
@@ -9,8 +12,8 @@ from pylsqpack import Decoder, Encoder
 
 from doq_client import DoqClient
 from fake_upstream import HOLD, SILENCE
-from gateway import OK
-from harness import until
+from gateway import OK, run
+from harness import PATIENCE, temporary_folder, until
 from messages import NOERROR, SERVFAIL, query, read
 from operation import OperationTest
 from rfc import RfcTest, anything, few
@@ -136,6 +139,38 @@ class Doh3(RfcTest):
             client.write(encode_uint_var(0x21 + 0x1F * 7) + b"grease", stream=client.one_way())
         octets = frame(0x5F, b"x" * 20) + client.get(query("www.example")) + frame(0x7E)
         self.assertEqual(client.ask(octets).status, 200)
+
+    def test_rfc9218_7_2_priorities_come_before_requests(self):
+        """As Chromium sends them."""
+        client = self.connect(
+            control=b"\0" + frame(SETTINGS) + frame(0xF0700, encode_uint_var(0) + b"u=0, i")
+        )
+        for n in range(few(300)):
+            priority = encode_uint_var(4 * (n + 1)) + b"u=0, i"
+            client.write(frame(0xF0700, priority), stream=client.control)
+            self.assertEqual(client.ask(client.get(query("www.example"))).status, 200)
+
+    @unittest.skipUnless(shutil.which("chromium"), "no Chromium here")
+    def test_chromium_shows_the_page(self):
+        host, port = self.gateway.address("h3")
+        told = run(
+            "query", f"@h3://{host}:{port}", "localhost", "--ca", self.gateway.authority, "--json"
+        )
+        pin = json.loads(told.stdout)["tls"]["pin"]
+        sessions = self.gateway.metrics().total("sallyport_sessions_total", transport="doh3")
+        with temporary_folder() as folder:
+            shown = subprocess.run(
+                [
+                    "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-quic",
+                    f"--user-data-dir={folder}", f"--origin-to-force-quic-on={host}:{port}",
+                    f"--ignore-certificate-errors-spki-list={pin}", "--dump-dom",
+                    f"https://{host}:{port}/",
+                ],
+                capture_output=True, timeout=PATIENCE * 6, check=False,
+            )  # fmt: skip
+        self.assertIn(b"gateway.example", shown.stdout, shown.stderr[-500:])
+        after = self.gateway.metrics().total("sallyport_sessions_total", transport="doh3")
+        self.assertGreater(after, sessions)
 
     def test_rfc9204_no_table_is_offered(self):
         client = self.connect()

@@ -2,11 +2,12 @@
 
 A zone of 100,000 names of all kinds is served by Knot DNS, and by Unbound in front of it; 200,000
 queries go through our UDP, TCP, DoT and DoH listeners, by GET and by POST, to each of them over UDP,
-TCP, DoT and DoH. None may be lost, none may differ from what the same upstream answers when asked
+TCP, DoT and DoH, and through a second gateway of ours over DoQ and HTTP/3. None may be lost, none may differ from what the same upstream answers when asked
 directly; nor when the upstream ends its connections all the time and our certificate is replaced.
 """
 
 import collections
+import contextlib
 import itertools
 import ssl
 import sys
@@ -29,7 +30,10 @@ LISTENERS = ("udp", "tcp", "tls", "https", "https-get")
 UPSTREAMS = (
     *itertools.product(("knotd", "unbound"), ("udp", "tcp", "tls")),
     ("unbound", "https"),
+    ("knotd", "quic"),
+    ("knotd", "h3"),
 )
+OURS = ("quic", "h3")  # over which a gateway of ours, behind which it is asked over TCP, is asked
 UDP_SIZE = 1232  # the gateway's most, [limits] udp_size
 
 
@@ -276,13 +280,23 @@ class RealInput(EndToEndTest):
 
     def compare(self, upstream, scheme, work):
         """Asks `work` of a gateway in front of that upstream, as much over each listener."""
-        with Truth(upstream, scheme) as truth, temporary_folder() as folder:
+        direct = "tcp" if scheme in OURS else scheme
+        with Truth(upstream, direct) as truth, contextlib.ExitStack() as stack:
             truth.learn(dict(work))
             comparison = Comparison(truth)
             trust = {"ca_file": self.authority.file} if scheme in ("tls", "https") else {}
             # Neither a busy machine nor a sanitizer's slowness is to look like a lost answer.
-            upstreams = [{"url": upstream.url(scheme), "timeout": "10s", **trust}]
-            with Sallyport(folder, upstreams, limits={"query_timeout": "25s"}) as gateway:
+            limits = {"query_timeout": "25s"}
+            upstreams = [{"url": upstream.url(direct), "timeout": "10s", **trust}]
+            if scheme in OURS:
+                folder = stack.enter_context(temporary_folder())
+                inner = stack.enter_context(
+                    Sallyport(folder, upstreams, listen=("udp", scheme), limits=limits)
+                )
+                url = f"{scheme}://127.0.0.1:{inner.address(scheme)[1]}"
+                upstreams = [{"url": url, "timeout": "10s", "ca_file": inner.authority}]
+            folder = stack.enter_context(temporary_folder())
+            with Sallyport(folder, upstreams, limits=limits) as gateway:
                 self.ask(gateway.address, gateway.authority, work, comparison)
             return comparison.compared
 

@@ -168,6 +168,7 @@ TEST_F(Http3, Rfc9114_5_2_GoingAwayLetsRequestsEnd) {
   carry();
   server.drain();
   carry();
+  server.drain();
   EXPECT_EQ(client.first_not_begun, 4);
   EXPECT_EQ(client.room_for_requests(), 0U);
   client.ask(get);
@@ -257,6 +258,17 @@ TEST_F(Http3, Rfc9114_9_UnknownFramesAndStreamsAreIgnored) {
   EXPECT_FALSE(ours.closed_with.has_value());
   ASSERT_EQ(server.exchanges.size(), 1U);
   EXPECT_TRUE(server.exchanges.front().whole);
+}
+
+TEST_F(Http3, Rfc9218_7_2_ThePriorityOfARequestMayComeBeforeIt) {
+  raw(2, control);
+  raw(2, settings);
+  raw(2, "\x80\x0f\x07\x00\x07\x00u=0, i"sv);  // as browsers do
+  raw(0, headers, true);
+  EXPECT_FALSE(ours.closed_with.has_value()) << std::hex << *ours.closed_with;
+  EXPECT_TRUE(server.exchanges.front().whole);
+  raw(2, "\x80\x0f\x07\x00\x08\x43\xe8u=0, i"sv);
+  EXPECT_EQ(ours.closed_with, 0x108U) << "the priority of a request that it may not open";
 }
 
 TEST_F(Http3, AFloodOfUnknownFramesEndsTheConnection) {

@@ -111,7 +111,7 @@ void ServerSession::on_late_answer(std::uint64_t ticket, Answer answer) {
   Stream* const stream = find(static_cast<quic::StreamId>(ticket));
   if (stream == nullptr) {
     context_.drops.client_gone.add();
-    streams_.grant_stream();
+    grant();
   } else {
     Exchange& exchange = of(*stream);
     exchange.waited_for = false;

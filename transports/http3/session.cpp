@@ -146,6 +146,7 @@ Session::Session(Role role, quic::Streams& streams, LibraryMemory& memory,
     : streams_(streams),
       memory_(memory, memory_least + (requests_at_once * memory_of_request)),
       role_(role),
+      may_open_(requests_at_once),
       resets_(HttpLimits::resets_at_once, HttpLimits::resets_each_second) {
   nghttp3_settings settings;
   nghttp3_settings_default(&settings);
@@ -161,11 +162,12 @@ Session::Session(Role role, quic::Streams& streams, LibraryMemory& memory,
       role == Role::server
           ? nghttp3_conn_server_new(&made, &Thunks::table(), &settings, memory_.functions(), this)
           : nghttp3_conn_client_new(&made, &Thunks::table(), &settings, memory_.functions(), this);
-  if (error == 0) {
-    library_.reset(made);
-  } else {
+  if (error != 0) {
     fail(error);
+    return;
   }
+  library_.reset(made);
+  if (role == Role::server) nghttp3_conn_set_max_client_streams_bidi(made, may_open_);
 }
 
 Session::~Session() = default;
@@ -243,9 +245,26 @@ bool Session::closed(quic::Stream& stream) {
         nghttp3_conn_close_stream(library_.get(), stream.id, number_of(Code::no_error));
     if (error != 0 && error != NGHTTP3_ERR_STREAM_NOT_FOUND) fail(error);
   }
-  if (is_request(stream.id)) return on_closed(request_of(stream));
+  if (is_request(stream.id)) {
+    const bool another = on_closed(request_of(stream));
+    if (another) count_grant();
+    return another;
+  }
   stream.id = -1;
   return true;
+}
+
+void Session::grant() {
+  streams_.grant_stream();
+  count_grant();
+}
+
+/// Clients tell the priority of requests that they have not opened yet, as browsers do (RFC 9218
+/// §7.2), but of none that they may not open.
+void Session::count_grant() {
+  ++may_open_;
+  if (!over_ && role_ == Role::server)
+    nghttp3_conn_set_max_client_streams_bidi(library_.get(), may_open_);
 }
 
 // ---- out
@@ -355,7 +374,7 @@ Stream* Session::find(quic::StreamId id) const {
 
 /// RFC 9114 §5.2: requests that have begun go on; later ones were surely not begun with.
 void Session::drain() {
-  if (over_ || control_.id < 0) return;
+  if (over_ || control_.id < 0 || std::exchange(going_away_, true)) return;
   if (const int error = nghttp3_conn_shutdown(library_.get())) return fail(error);
   streams_.schedule();
 }

@@ -141,6 +141,8 @@ class Session : public quic::Codec {
   bool request(Stream& stream, std::span<const HttpField> fields, base::Bytes body);
   /// How many more requests the peer takes now.
   [[nodiscard]] std::uint64_t room_for_requests() const;
+  /// One more request for the peer, whose credit on_closed() has kept back.
+  void grant();
   /// Both directions.
   void reset(Stream& stream, Code code);
   [[nodiscard]] Stream* find(quic::StreamId id) const;
@@ -161,6 +163,7 @@ class Session : public quic::Codec {
   /// What a callback returns.
   [[nodiscard]] int go_on() const { return over_ ? NGHTTP3_ERR_CALLBACK_FAILURE : 0; }
   void tally(Stream& stream, std::string_view name, std::string_view value, bool trailer);
+  void count_grant();
   void end_over(Abuse abuse, Code code);
   void fail(std::int64_t error);
 
@@ -168,8 +171,9 @@ class Session : public quic::Codec {
   std::unique_ptr<nghttp3_conn, Delete> library_;
   const Role role_;
   Abuse abuse_ = Abuse::none;
-  bool over_ = false;  // nghttp3 must not be called again, and is not
-  bool going_away_ = false;
+  bool over_ = false;        // nghttp3 must not be called again, and is not
+  bool going_away_ = false;  // no new requests: GOAWAY was received, or sent
+  std::uint64_t may_open_;   // requests of the peer, since the connection began
   Allowance resets_;
   Unidirectional control_;
   Unidirectional encoder_;

@@ -86,8 +86,8 @@ std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, cons
 
   const ngtcp2_path path = arrival.path.view();
   if (ngtcp2_conn_server_new(&made->library_, &arrival.initial.scid, &id, &path,
-                             arrival.initial.version, &callbacks(), &settings, &params, nullptr,
-                             made.get()) != 0) {
+                             arrival.initial.version, &callbacks(), &settings, &params,
+                             terms.memory, made.get()) != 0) {
     return nullptr;
   }
   ngtcp2_conn_set_tls_native_handle(made->library_, made->tls_glue_);
@@ -126,7 +126,7 @@ std::unique_ptr<Connection> Connection::dial(Host& host, Path path, const Terms&
   const ngtcp2_path way = path.view();
   if (RAND_bytes(theirs.data, first_id_size) != 1 || !host.issue_id(*made, ours, unused.data()) ||
       ngtcp2_conn_client_new(&made->library_, &theirs, &ours, &way, NGTCP2_PROTO_VER_V1,
-                             &callbacks(), &settings, &params, nullptr, made.get()) != 0) {
+                             &callbacks(), &settings, &params, terms.memory, made.get()) != 0) {
     return nullptr;
   }
   ngtcp2_conn_set_tls_native_handle(made->library_, made->tls_glue_);

@@ -68,6 +68,7 @@ class Connection final : public Streams {
     StreamLimits streams;
     std::chrono::nanoseconds idle_timeout;
     std::chrono::nanoseconds handshake_timeout;
+    const ngtcp2_mem* memory;  ///< of its host, which outlives it
   };
   /// A client's first packet, and what its token proved.
   struct Arrival {

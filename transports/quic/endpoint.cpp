@@ -188,7 +188,8 @@ void Endpoint::add(const Datagram& datagram, const Connection::Arrival& arrival,
                    SessionPlace place) {
   const Connection::Terms terms{.streams = service_.limits(),
                                 .idle_timeout = context_.limits.idle_timeout,
-                                .handshake_timeout = context_.limits.handshake_timeout};
+                                .handshake_timeout = context_.limits.handshake_timeout,
+                                .memory = &work_.memory};
   std::unique_ptr<Connection> made = Connection::accept(
       *this, arrival, terms, context_.certificates->make_session(service_.alpn()),
       work_.process.secrets);

@@ -6,6 +6,7 @@
 
 #include "base/counters.h"
 #include "conf/config.h"
+#include "transports/library_memory.h"
 #include "transports/quic/connection_ids.h"
 #include "transports/quic/crossing.h"
 #include "transports/quic/datagrams.h"
@@ -52,6 +53,8 @@ struct Workspace {
   const std::uint8_t worker;  ///< in the order in which workers bind their sockets
   conf::Quic settings;        ///< of the newest configuration
   Datagrams datagrams;
+  LibraryMemory library_memory;  ///< of the connections
+  const ngtcp2_mem memory = library_functions<ngtcp2_mem>(library_memory);
   Counters counters;
 };
 

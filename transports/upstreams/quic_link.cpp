@@ -136,7 +136,8 @@ std::optional<Failure> QuicLink::dial(const base::Endpoint& peer, base::Clock::d
   const quic::Connection::Terms terms{
       .streams = quic_terms_.streams,
       .idle_timeout = quic_terms_.upstream.idle_timeout + idle_margin,
-      .handshake_timeout = patience};
+      .handshake_timeout = patience,
+      .memory = &quic_terms_.memory};
   connection_ = quic::Connection::dial(*this, path, terms, std::move(*tls), quic_terms_.token);
   if (!connection_) return fail(Reason::ours, "no QUIC connection can be made");
   quic_terms_.token.clear();  // once each (RFC 9000 §8.1.3)

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "certs/tls_context.h"
+#include "transports/library_memory.h"
 #include "transports/quic/connection.h"
 #include "transports/quic/datagrams.h"
 #include "transports/upstreams/link.h"
@@ -51,6 +52,8 @@ struct QuicTerms : LinkTerms {
   std::shared_ptr<certs::ClientContext> tls;
   std::vector<std::uint8_t> token;  ///< of NEW_TOKEN: proves our address to the next connection
   std::unique_ptr<quic::Datagrams> datagrams;
+  LibraryMemory library_memory;  ///< of the connections
+  const ngtcp2_mem memory = library_functions<ngtcp2_mem>(library_memory);
   bool verify = true;  ///< false for people who look for what is wrong, never for a pool's link
 };
 
