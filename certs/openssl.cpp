@@ -83,6 +83,13 @@ bool set_up_openssl() {
   return in_time;
 }
 
+void forget_key_share(SSL& tls) {
+  EVP_PKEY* share = nullptr;
+  if (SSL_get_peer_tmp_key(&tls, &share) != 1) return;  // a resumed session may have none
+  EVP_PKEY_set_type(share, EVP_PKEY_X25519);            // an object of any type without a key
+  EVP_PKEY_free(share);
+}
+
 std::string take_openssl_error() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();

@@ -31,6 +31,10 @@ using BioPtr = std::unique_ptr<BIO, OpensslDelete<&BIO_free_all>>;
 /// (SSL_MODE_RELEASE_BUFFERS).
 bool set_up_openssl();
 
+/// Of a finished handshake: OpenSSL would keep the key share of the client until the connection
+/// ends, which of X25519MLKEM768 is 6 KiB, and looks at it no more.
+void forget_key_share(SSL& tls);
+
 /// The newest entry of this thread's error queue in words ("no start line"), and the queue emptied:
 /// what one connection left there must not be taken for another's.
 std::string take_openssl_error();

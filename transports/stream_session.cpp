@@ -110,7 +110,10 @@ bool StreamSession::shake_hands() {
   }
   feed_arrival();
   switch (channel_->handshake().status) {
-    case ChannelStatus::ok: host_.handshakes.succeeded(channel_->facts()); return true;
+    case ChannelStatus::ok:
+      host_.handshakes.succeeded(channel_->facts());
+      certs::forget_key_share(*channel_->tls());
+      return true;
     case ChannelStatus::want_read: read_wants_write_ = false; return false;
     case ChannelStatus::want_write: read_wants_write_ = true; return false;
     case ChannelStatus::closed:

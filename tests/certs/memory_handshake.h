@@ -48,6 +48,7 @@ class MemoryHandshake {
     return X509_verify_cert_error_string(SSL_get_verify_result(client_.get()));
   }
   [[nodiscard]] SSL* client() const { return client_.get(); }
+  [[nodiscard]] SSL* server() const { return server_.get(); }
 
  private:
   SslPtr client_;

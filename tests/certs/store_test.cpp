@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -53,6 +54,27 @@ TEST_F(Certificates, WithoutAnyThereIsAnInternalOne) {
   EXPECT_EQ(store->authority_file(), directory_.file("state/ca.pem"));
   EXPECT_TRUE(std::filesystem::exists(store->authority_file()));
   EXPECT_TRUE(store->make_session(alpn_dot));
+}
+
+TEST_F(Certificates, AConnectionGoesOnWithoutTheKeyShareOfItsHandshake) {
+  const auto store = open();
+  for (const char* group : {"X25519MLKEM768", "X25519", "P-256"}) {
+    const SslContextPtr context(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set1_groups_list(context.get(), group);
+    SslPtr asking(SSL_new(context.get()));
+    SSL_set_connect_state(asking.get());
+    const MemoryHandshake both(std::move(asking), store->make_session(alpn_dot));
+    ASSERT_TRUE(both.done()) << group;
+    forget_key_share(*both.server());
+    forget_key_share(*both.server());
+    std::array<char, 4> octets{};
+    EXPECT_EQ(SSL_write(both.server(), "pong", 4), 4);
+    EXPECT_EQ(SSL_read(both.client(), octets.data(), 4), 4);
+    EXPECT_EQ(SSL_key_update(both.client(), SSL_KEY_UPDATE_REQUESTED), 1);
+    EXPECT_EQ(SSL_write(both.client(), "ping", 4), 4);
+    EXPECT_EQ(SSL_read(both.server(), octets.data(), 4), 4);
+    EXPECT_STRNE(SSL_get0_group_name(both.server()), nullptr);
+  }
 }
 
 TEST_F(Certificates, WithoutEncryptedListenersNothingIsMade) {
