@@ -95,7 +95,8 @@ class Doh3Upstream(EndToEndTest):
                 metrics = gateway.metrics()
         self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
         self.assertGreaterEqual(upstream.connections, few(400) // 25)
-        self.assertGreaterEqual(metrics.total("sallyport_upstream_goaways_total"), 3)
+        goaways = metrics.total("sallyport_upstream_goaways_total")
+        self.assertGreaterEqual(goaways, max(1, few(400) // 25 - 1))
         self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
 
     def test_rfc9114_4_1_1_rejected_requests_are_asked_again(self):

@@ -26,6 +26,7 @@ from peers import Knot, Unbound
 from rfc import question_of
 
 QUERIES = 40_000 if QUICK else 200_000
+GOAWAY_EVERY = 100 if QUICK else 1_000
 LISTENERS = ("udp", "tcp", "tls", "https", "https-get")
 UPSTREAMS = (
     *itertools.product(("knotd", "unbound"), ("udp", "tcp", "tls")),
@@ -326,7 +327,7 @@ class RealInput(EndToEndTest):
         )
 
     def test_while_the_upstream_goes_away_and_our_certificate_changes(self):
-        """GOAWAY every 1,000 queries, and two new certificates while queries are under way."""
+        """GOAWAY every so many queries, and two new certificates while queries are under way."""
         work = list(self.zone.queries(QUERIES // len(UPSTREAMS)))
         with Truth(self.upstreams["knotd"], "tcp") as truth, temporary_folder() as folder:
             truth.learn(dict(work))
@@ -336,7 +337,7 @@ class RealInput(EndToEndTest):
                 wire = answers[question.lower()]
                 return b"\0\0" + wire[2:12] + question + wire[12 + len(question) :]
 
-            upstream = self.enter(GoawayServer(answer, self.authority.issue(), 1000))
+            upstream = self.enter(GoawayServer(answer, self.authority.issue(), GOAWAY_EVERY))
             certificate = Certificate(self.authority, folder)
             with Sallyport(
                 folder,
@@ -354,7 +355,7 @@ class RealInput(EndToEndTest):
                 asked = gateway.metrics().total("sallyport_upstream_queries_total")
         self.assertEqual(sum(comparison.compared.values()), len(work))
         self.assertEqual(certificate.replaced, 2)
-        self.assertGreaterEqual(upstream.goaways, asked // 1000 - 10)
+        self.assertGreaterEqual(upstream.goaways, asked // GOAWAY_EVERY - 10)
         self.assertGreater(upstream.goaways, 2)
 
     def test_reader_agrees_with_dnspython(self):
