@@ -47,7 +47,8 @@ StreamSession::StreamSession(Host& host, int descriptor, const base::Endpoint& c
       socket_(host.context.io.get_executor(),
               client.address.is_v4() ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6(),
               descriptor),
-      client_(client) {}
+      client_(client),
+      share_(host.context.waiting.octets) {}
 
 StreamSession::~StreamSession() = default;
 
@@ -279,6 +280,9 @@ void StreamSession::settle(base::TimePoint now) {
       leave(now);
     } else if (unsent_.size() - unsent_from_ + codec_->kept() > unsent_max) {
       host_.context.drops.slow_client.add();
+      end();
+    } else if (!share_.hold(unsent_.size())) {
+      host_.context.drops.octet_limit.add();
       end();
     }
   }

@@ -20,6 +20,7 @@
 #include "transports/session_codec.h"
 #include "transports/session_registry.h"
 #include "transports/timer_wheel.h"
+#include "transports/waiting_budget.h"
 
 namespace transports {
 
@@ -120,6 +121,7 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   std::unique_ptr<SessionCodec> codec_;  // once the handshake has said which
   std::vector<std::uint8_t> unsent_;     // frames that wait for the socket
   std::size_t unsent_from_ = 0;          // what of it is sent
+  OctetShare share_;                     // for them
   base::TimePoint idle_since_{};
   base::TimePoint now_{};  // of this wake-up
   base::TimePoint stalled_since_{};

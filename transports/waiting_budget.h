@@ -35,6 +35,31 @@ class OctetBudget {
   std::atomic<std::size_t> taken_{0};
 };
 
+/// What one session keeps for its client. A little is free, so that a client that takes its answers
+/// costs the budget no look; the rest is of the budget of all. Given back when this ends.
+class OctetShare {
+ public:
+  static constexpr std::size_t free_octets = std::size_t{32} * 1024;
+
+  explicit OctetShare(OctetBudget& budget) : budget_(budget) {}
+  ~OctetShare() { budget_.give_back(taken_); }
+  OctetShare(const OctetShare&) = delete;
+  OctetShare& operator=(const OctetShare&) = delete;
+
+  /// So many are kept now; false when there is no memory for as many.
+  bool hold(std::size_t octets) {
+    const std::size_t wanted = octets > free_octets ? octets - free_octets : 0;
+    if (wanted > taken_ && !budget_.take(wanted - taken_)) return false;
+    if (wanted < taken_) budget_.give_back(taken_ - wanted);
+    taken_ = wanted;
+    return true;
+  }
+
+ private:
+  OctetBudget& budget_;
+  std::size_t taken_ = 0;
+};
+
 /// Thread-safe; asked for a query that has to wait, never for a hit.
 class WaitingBudget {
  public:

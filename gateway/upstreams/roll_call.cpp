@@ -10,6 +10,7 @@ namespace gateway::upstreams {
 
 void RollCall::begin(std::shared_ptr<Sets> sets, const std::optional<std::string>& name,
                      Told told) {
+  if (!sets) return told({});  // none yet, or no longer
   const auto call = std::make_shared<RollCall>(std::move(sets), std::move(told));
   for (const std::shared_ptr<UpstreamSet>& set : call->sets_->all()) {
     for (std::size_t i = 0; i < set->size(); ++i) {

@@ -72,5 +72,23 @@ TEST(WaitingBudget, PlacesAreGivenBack) {
   EXPECT_FALSE(WaitingPlace(budget));
 }
 
+TEST(OctetShare, IsOfTheBudgetOfAllBeyondWhatIsFree) {
+  OctetBudget budget;
+  budget.set_most(1000);
+  {
+    OctetShare one(budget);
+    EXPECT_TRUE(one.hold(OctetShare::free_octets));
+    EXPECT_EQ(budget.taken(), 0U);
+    EXPECT_TRUE(one.hold(OctetShare::free_octets + 700));
+    OctetShare other(budget);
+    EXPECT_FALSE(other.hold(OctetShare::free_octets + 301));
+    EXPECT_TRUE(other.hold(OctetShare::free_octets + 300));
+    EXPECT_EQ(budget.taken(), 1000U);
+    EXPECT_TRUE(one.hold(10));
+    EXPECT_EQ(budget.taken(), 300U);
+  }
+  EXPECT_EQ(budget.taken(), 0U);
+}
+
 }  // namespace
 }  // namespace transports

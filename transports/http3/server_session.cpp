@@ -45,7 +45,8 @@ ServerSession::ServerSession(quic::Streams& streams, ListenerContext& context, W
     : Session(Role::server, streams, work.memory, context.limits.queries_per_session),
       Inquirer(context),
       work_(work),
-      listener_(listener) {}
+      listener_(listener),
+      share_(context.waiting.octets) {}
 
 ServerSession::~ServerSession() {
   exchanges_.clear_and_dispose(
@@ -137,8 +138,9 @@ void ServerSession::give_none(Exchange& exchange, std::uint16_t status) {
 void ServerSession::send(Exchange& exchange, const HttpResponse& response) {
   exchange.answer.assign(response.body.begin(), response.body.end());
   unsent_ += exchange.answer.size();
-  if (unsent_ > unsent_max) {
-    context_.drops.slow_client.add();
+  const bool hoards = unsent_ > unsent_max;
+  if (hoards || !share_.hold(unsent_)) {
+    (hoards ? context_.drops.slow_client : context_.drops.octet_limit).add();
     return streams_.close(number_of(Code::excessive_load));
   }
   const HttpFields fields(response);
@@ -154,6 +156,7 @@ bool ServerSession::on_closed(Stream& stream) {
   Exchange& exchange = of(stream);
   const bool waited_for = exchange.waited_for;
   unsent_ -= exchange.answer.size();
+  share_.hold(unsent_);
   exchange.of_session.unlink();
   exchange.of_patience.unlink();
   work_.put(std::unique_ptr<Exchange>(&exchange));

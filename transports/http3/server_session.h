@@ -16,6 +16,7 @@
 #include "transports/inquirer.h"
 #include "transports/quic/connection.h"
 #include "transports/timer_wheel.h"
+#include "transports/waiting_budget.h"
 
 namespace transports::http3 {
 
@@ -85,6 +86,7 @@ class ServerSession final : public Session, private Inquirer, private TimerWheel
   List<&Exchange::of_session> exchanges_;  // owned
   List<&Exchange::of_patience> patience_;  // that the client holds up, oldest first
   std::size_t unsent_ = 0;                 // octets of responses that the client has not got
+  OctetShare share_;                       // for them
 };
 
 }  // namespace transports::http3

@@ -45,7 +45,8 @@ DoqSession::DoqSession(Streams& connection, ListenerContext& context, DoqWorkspa
       connection_(connection),
       work_(work),
       protocol_(protocol),
-      listener_(listener) {}
+      listener_(listener),
+      share_(context.waiting.octets) {}
 
 DoqSession::~DoqSession() {
   streams_.clear_and_dispose([](DoqStream* stream) { delete stream; });
@@ -143,8 +144,9 @@ void DoqSession::give(DoqStream& stream, base::Bytes message) {
   base::store_u16(stream.answer.data(), static_cast<std::uint16_t>(message.size()));
   stream.answer.insert(stream.answer.end(), message.begin(), message.end());
   unsent_ += stream.answer.size();
-  if (unsent_ > unsent_max) {
-    context_.drops.slow_client.add();
+  const bool hoards = unsent_ > unsent_max;
+  if (hoards || !share_.hold(unsent_)) {
+    (hoards ? context_.drops.slow_client : context_.drops.octet_limit).add();
     return close(DoqError::excessive_load);
   }
   sending_.push_back(stream);
@@ -167,6 +169,7 @@ void DoqSession::sent(Stream& any, std::size_t octets) {
   DoqStream& stream = of(any);
   stream.sent += octets;
   unsent_ -= octets;
+  share_.hold(unsent_);
   if (stream.sent == stream.answer.size()) stream.of_sending.unlink();
 }
 
@@ -200,6 +203,7 @@ void DoqSession::abandon(DoqStream& stream) {
   if (std::exchange(stream.abandoned, true)) return;
   stream.of_sending.unlink();
   unsent_ -= stream.answer.size() - stream.sent;
+  share_.hold(unsent_);
   drop_query(stream);
 }
 

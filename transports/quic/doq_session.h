@@ -14,6 +14,7 @@
 #include "transports/quic/connection.h"
 #include "transports/quic/doq.h"
 #include "transports/timer_wheel.h"
+#include "transports/waiting_budget.h"
 
 namespace transports::quic {
 
@@ -91,6 +92,7 @@ class DoqSession final : public Codec, private Inquirer, private TimerWheel::Ent
   List<&DoqStream::of_patience>
       patience_;            // unfinished ones that the client holds up, oldest first
   std::size_t unsent_ = 0;  // octets of answers that the client has not taken
+  OctetShare share_;        // for them
 };
 
 }  // namespace transports::quic
