@@ -90,7 +90,7 @@ class Doh3Upstream(EndToEndTest):
             return good(asked, goaway=asked.number == 25)
 
         with self.server(script) as upstream:
-            with self.gateway(self.folder, upstream) as gateway:
+            with self.gateway(self.folder, upstream, timeout="5s") as gateway:
                 answers = self.ask_all(gateway, few(400))
                 metrics = gateway.metrics()
         self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
