@@ -162,7 +162,7 @@ struct StreamWorkspace {
   /// Makes room by ending the session that is idle longest; false when none is idle.
   bool evict_one();
 
-  ReceiveBuffer received;
+  ChannelBuffers received;
   std::array<std::uint8_t, input_size> input;
   RecordEnds input_records;
   std::array<std::uint8_t, output_size> output;
