@@ -288,7 +288,7 @@ TEST_P(TlsChannels, PeerThatLeavesDuringTheHandshakeFails) {
   EXPECT_EQ(server_->handshake().status, ChannelStatus::want_read);
   ::shutdown(ends_[0], SHUT_WR);
   EXPECT_EQ(server_->handshake().status, ChannelStatus::failed);
-  EXPECT_EQ(server_->failure_text(), "unexpected eof while reading");
+  EXPECT_EQ(server_->failure_text(), "closed by the peer");
 }
 
 TEST_P(TlsChannels, TwoChannelsShareTheirBuffers) {
