@@ -101,6 +101,8 @@ class Channel {
   /// again.
   ChannelResult shutdown();
 
+  /// Octets of TLS records that were made and wait for the socket.
+  [[nodiscard]] std::size_t unsent() const { return unsent_.size(); }
   [[nodiscard]] bool encrypted() const { return tls_ != nullptr; }
   /// After the handshake.
   [[nodiscard]] TlsFacts facts() const;
