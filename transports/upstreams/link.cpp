@@ -19,6 +19,10 @@ Waiting::Waiting(Executor executor, const Ask& wanted, bool edns)
   sent.edns = edns;
 }
 
+Waiting::Waiting(Waiting& first) : Waiting(first.woken.get_executor(), first.ask, first.sent.edns) {
+  to_wake_ = &first.woken;
+}
+
 Waiting::~Waiting() {
   if (link_) link_->leave(*this);
 }
@@ -56,7 +60,8 @@ void Link::dial_failed(Failure failure) {
 }
 
 bool Link::takes_more() const {
-  return !closed() && !retired_ && live_ < terms_->upstream.queries_per_link && room();
+  return !closed() && !retired_ && !suspected_ && live_ < terms_->upstream.queries_per_link &&
+         room();
 }
 
 void Link::look() {
@@ -67,11 +72,14 @@ void Link::send(Waiting& waiting) {
   waiting.link_ = this;
   waiting_.push_back(waiting);
   ++live_;
+  if (owes_since_ == base::TimePoint{}) owes_since_ = waiting.asked_at;
   if (is_open()) transmit(waiting);
 }
 
 void Link::heard() {
   last_message_at_ = base::Clock::now();
+  owes_since_ = {};
+  suspected_ = false;
   ++received_;
 }
 
@@ -152,7 +160,7 @@ void Link::part(Waiting& waiting) {
 
 void Link::finish(Waiting& waiting) {
   part(waiting);
-  waiting.woken.cancel();
+  waiting.to_wake_->cancel();
 }
 
 void Link::leave(Waiting& waiting) {
@@ -165,6 +173,15 @@ void Link::after_departure() {
   if (!idle()) return;
   idle_since_ = base::Clock::now();
   if (retired_) take_no_more();
+}
+
+bool Link::trusted(base::TimePoint now, base::Clock::duration patience) const {
+  const bool owes = owes_since_ != base::TimePoint{} && now - owes_since_ > patience;
+  return !owes && now - quiet_since() <= trusted_for;
+}
+
+void Link::suspect() {
+  if (!std::exchange(suspected_, true)) terms_->metrics.suspected();
 }
 
 void Link::doubt(const Waiting& waiting, base::Clock::duration patience) {

@@ -45,8 +45,14 @@ struct Failure {
 Failure make_failure(Reason reason, std::string_view upstream, std::string_view detail);
 
 /// Why a link ended: the `reason` label of sallyport_upstream_disconnections_total.
-enum class LinkEnd : std::uint8_t { idle, peer, error, closing };
-inline constexpr std::size_t link_ends = 4;
+enum class LinkEnd : std::uint8_t {
+  idle,
+  peer,
+  error,
+  closing,
+  silent  ///< while a fresh one was answered
+};
+inline constexpr std::size_t link_ends = 5;
 
 class UpstreamMetrics {
  public:
@@ -54,6 +60,7 @@ class UpstreamMetrics {
 
   void query() { queries_.add(); }
   void retry() { retries_.add(); }
+  void suspected() { suspected_.add(); }
   void mismatch() { mismatches_.add(); }
   void reply(dns::Rcode rcode, base::Clock::duration took);
   void error(Reason reason) { errors_[static_cast<std::size_t>(reason)]->add(); }
@@ -69,6 +76,7 @@ class UpstreamMetrics {
  private:
   base::Counter& queries_;
   base::Counter& retries_;
+  base::Counter& suspected_;
   base::Counter& mismatches_;
   base::Counter& connected_;
   base::Counter& connected_resumed_;
