@@ -161,7 +161,10 @@ Connection::Outcome Connection::read(const Datagram& datagram) {
   const int outcome = ngtcp2_conn_read_pkt(library_, &path, &info, datagram.octets.data(),
                                            datagram.octets.size(), stamp_now());
   switch (outcome) {
-    case 0: heard_at_ = base::Clock::now(); break;
+    case 0:
+      heard_at_ = base::Clock::now();
+      if (is_open() && is_server()) forget_tls();
+      break;
     case NGTCP2_ERR_RETRY:
       end(End::handshake_failed);
       state_ = State::finished;
@@ -312,18 +315,24 @@ void Connection::end(End end) {
   release_library();
 }
 
-/// The library before the TLS object, which must not call into it any more; the codec's octets
-/// after the library, which points at them.
+/// The TLS object must not call into the library any more; the codec's octets go after the library,
+/// which points at them.
 void Connection::release_library() {
-  if (tls_) {
-    SSL_set_app_data(tls_.get(), nullptr);
-    // QUIC has no close_notify; without it OpenSSL takes the session for broken, and a client would
-    // never resume.
-    SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-  }
+  if (tls_) SSL_set_app_data(tls_.get(), nullptr);
   if (library_ != nullptr) ngtcp2_conn_del(std::exchange(library_, nullptr));
   codec_.reset();
+  forget_tls();
+}
+
+/// A server needs it for the handshake alone, which ends with its tickets: the keys are the
+/// library's, keys are updated without TLS, and clients have nothing more to say to it (RFC 9001
+/// §6). It is a third of what an idle connection would cost.
+void Connection::forget_tls() {
+  // QUIC has no close_notify; without it OpenSSL takes the session for broken, and a client would
+  // never resume.
+  if (tls_) SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   tls_.reset();
+  if (library_ != nullptr) ngtcp2_conn_set_tls_native_handle(library_, nullptr);
   if (tls_glue_ != nullptr) ngtcp2_crypto_ossl_ctx_del(std::exchange(tls_glue_, nullptr));
 }
 
@@ -363,9 +372,19 @@ void Connection::on_handshake_completed() {
   codec().opened();
   if (draining_) codec().drain();
   host_.opened(*this);
-  if (secrets_ == nullptr) return;
+  if (!is_server()) return;
   const Secrets::Token token = secrets_->address_token(ngtcp2_conn_get_path(library_)->remote);
   if (token.size != 0) ngtcp2_conn_submit_new_token(library_, token.octets.data(), token.size);
+}
+
+int Connection::on_crypto_data(ngtcp2_encryption_level level, std::uint64_t offset,
+                               base::Bytes octets) {
+  if (tls_) {
+    return ngtcp2_crypto_recv_crypto_data_cb(library_, level, offset, octets.data(), octets.size(),
+                                             this);
+  }
+  ngtcp2_conn_set_tls_alert(library_, SSL_AD_UNEXPECTED_MESSAGE);  // RFC 9001 §6
+  return NGTCP2_ERR_CRYPTO;
 }
 
 int Connection::on_stream_open(StreamId id) {

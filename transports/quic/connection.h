@@ -113,11 +113,12 @@ class Connection final : public Streams {
   /// Closes with the codec's code for goodbye.
   void close_politely();
   [[nodiscard]] base::Endpoint peer() const override;
+  /// These three of a server's only until it is open.
   [[nodiscard]] TlsFacts tls_facts() const { return facts_of(*tls_); }
   [[nodiscard]] base::Bytes alpn() const;
+  [[nodiscard]] const SSL& tls() const { return *tls_; }
   /// Once open, until it has closed.
   [[nodiscard]] Facts facts() const;
-  [[nodiscard]] const SSL& tls() const { return *tls_; }
   /// The peer has been owing an acknowledgement for longer than it takes (RFC 9002 §6.2).
   [[nodiscard]] bool unacknowledged() const;
   /// How long the peer keeps a silent connection; zero: it does not say.
@@ -156,12 +157,15 @@ class Connection final : public Streams {
   void say_goodbye(Datagrams& out, int descriptor);
   void end(End end);
   void release_library();
+  void forget_tls();
+  [[nodiscard]] bool is_server() const { return secrets_ != nullptr; }
   void answer_after_close(const Datagram& datagram);
   void update_expiry();
   Codec& codec();
 
   // what the library tells (callbacks.cpp)
   void on_handshake_completed();
+  int on_crypto_data(ngtcp2_encryption_level level, std::uint64_t offset, base::Bytes octets);
   int on_stream_open(StreamId id);
   void on_stream_closed(Stream* stream, StreamId id);
 
@@ -170,7 +174,7 @@ class Connection final : public Streams {
   certs::SslPtr tls_;
   ngtcp2_crypto_ossl_ctx* tls_glue_ = nullptr;
   ngtcp2_crypto_conn_ref self_{};
-  const Secrets* secrets_ = nullptr;
+  const Secrets* secrets_ = nullptr;  // a server's
   std::unique_ptr<Codec> codec_;
   State state_ = State::handshaking;
   bool draining_ = false;
