@@ -87,6 +87,7 @@ class Waiting : public boost::intrusive::list_base_hook<
  private:
   friend class Link;
   Link* link_ = nullptr;
+  bool transmitted_ = false;
 };
 
 class Link {
@@ -153,7 +154,7 @@ class Link {
   // ---- what the transport does
 
   [[nodiscard]] virtual bool room() const = 0;
-  /// Only while open. May call refuse() and give_back(), not close().
+  /// Only while open, or as early data. May call refuse() and give_back(), not close().
   virtual void transmit(Waiting& waiting) = 0;
   /// Nobody waits for it any more.
   virtual void forget(Waiting& waiting) = 0;
@@ -165,6 +166,10 @@ class Link {
 
   // ---- what it tells of itself
 
+  /// Questions may go out with the connection's first packets, as far as there is room.
+  void opened_early();
+  /// What went out so has to go out again.
+  void early_rejected();
   /// The connection stands: sends what has waited for it.
   void opened(bool resumed);
   void dial_failed(Failure failure);
@@ -178,6 +183,8 @@ class Link {
   friend class Waiting;
   enum class State : std::uint8_t { dialing, open, closed };
 
+  [[nodiscard]] bool speaks() const { return is_open() || early_; }
+  void hand_out(Waiting& waiting);
   void part(Waiting& waiting);
   void finish(Waiting& waiting);
   void leave(Waiting& waiting);
@@ -189,6 +196,7 @@ class Link {
 
   std::shared_ptr<LinkTerms> terms_;
   State state_ = State::dialing;
+  bool early_ = false;  // questions go out although it is being dialled
   bool retired_ = false;
   base::TimePoint dialed_at_;
   base::TimePoint idle_since_;
