@@ -47,9 +47,14 @@ Connection::~Connection() {
 }
 
 std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, const Terms& terms,
-                                               certs::SslPtr tls, const Secrets& secrets) {
+                                               certs::SslPtr tls, const Secrets& secrets,
+                                               EarlyTickets* early) {
   std::unique_ptr<Connection> made(new Connection(host, std::move(tls)));
   if (!made->prepare_tls(true)) return nullptr;
+  made->early_tickets_ = early;
+  made->limits_ = terms.streams;
+  made->address_proved_ = arrival.token != Secrets::Verdict::none;
+  if (early != nullptr && !certs::take_early_data(*made->tls_, *made)) return nullptr;
 
   ngtcp2_settings settings;
   ngtcp2_settings_default(&settings);
@@ -130,6 +135,10 @@ std::unique_ptr<Connection> Connection::dial(Host& host, Path path, const Terms&
     return nullptr;
   }
   ngtcp2_conn_set_tls_native_handle(made->library_, made->tls_glue_);
+  base::Bytes kept;
+  made->early_ = terms.early_data && certs::send_early_data(*made->tls_, kept) &&
+                 ngtcp2_conn_decode_and_set_0rtt_transport_params(made->library_, kept.data(),
+                                                                  kept.size()) == 0;
   made->update_expiry();
   return made;
 }
@@ -357,8 +366,13 @@ void Connection::update_expiry() { expiry_ = time_of(ngtcp2_conn_get_expiry(libr
 
 // ---- streams
 
+/// Made when the handshake is done, or with the first octets that come, or go, before that.
 Codec& Connection::codec() {
-  if (!codec_) codec_ = host_.make_codec(*this);
+  if (!codec_) {
+    codec_ = host_.make_codec(*this);
+    codec_->opened();
+    if (draining_) codec_->drain();
+  }
   return *codec_;
 }
 
@@ -368,9 +382,9 @@ void Connection::on_handshake_completed() {
     goodbye_wanted_ = true;
     return;
   }
+  conclude_early_data();
   state_ = State::open;
-  codec().opened();
-  if (draining_) codec().drain();
+  codec();
   host_.opened(*this);
   if (!is_server()) return;
   const Secrets::Token token = secrets_->address_token(ngtcp2_conn_get_path(library_)->remote);

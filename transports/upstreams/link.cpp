@@ -50,8 +50,27 @@ Link::Link(std::shared_ptr<LinkTerms> terms)
 void Link::opened(bool resumed) {
   terms_->metrics.connected(resumed);
   state_ = State::open;
+  early_ = false;
   opened_at_ = idle_since_ = base::Clock::now();
-  for (auto next = waiting_.begin(); next != waiting_.end();) transmit(*next++);
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    Waiting& waiting = *next++;
+    if (!waiting.transmitted_) hand_out(waiting);
+  }
+}
+
+void Link::opened_early() {
+  early_ = true;
+  for (auto next = waiting_.begin(); next != waiting_.end() && room();) hand_out(*next++);
+}
+
+void Link::early_rejected() {
+  early_ = false;
+  for (Waiting& waiting : waiting_) waiting.transmitted_ = false;
+}
+
+void Link::hand_out(Waiting& waiting) {
+  waiting.transmitted_ = true;
+  transmit(waiting);
 }
 
 void Link::dial_failed(Failure failure) {
@@ -73,7 +92,7 @@ void Link::send(Waiting& waiting) {
   waiting_.push_back(waiting);
   ++live_;
   if (owes_since_ == base::TimePoint{}) owes_since_ = waiting.asked_at;
-  if (is_open()) transmit(waiting);
+  if (speaks()) hand_out(waiting);
 }
 
 void Link::heard() {
@@ -164,7 +183,7 @@ void Link::finish(Waiting& waiting) {
 }
 
 void Link::leave(Waiting& waiting) {
-  if (is_open()) forget(waiting);
+  if (speaks()) forget(waiting);
   part(waiting);
   after_departure();
 }

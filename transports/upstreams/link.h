@@ -91,6 +91,7 @@ class Waiting : public boost::intrusive::list_base_hook<
   friend class Link;
   Timer* to_wake_ = &woken;
   Link* link_ = nullptr;
+  bool transmitted_ = false;
 };
 
 class Link {
@@ -166,7 +167,7 @@ class Link {
   // ---- what the transport does
 
   [[nodiscard]] virtual bool room() const = 0;
-  /// Only while open. May call refuse() and give_back(), not close().
+  /// Only while open, or as early data. May call refuse() and give_back(), not close().
   virtual void transmit(Waiting& waiting) = 0;
   /// Nobody waits for it any more.
   virtual void forget(Waiting& waiting) = 0;
@@ -178,6 +179,10 @@ class Link {
 
   // ---- what it tells of itself
 
+  /// Questions may go out with the connection's first packets, as far as there is room.
+  void opened_early();
+  /// What went out so has to go out again.
+  void early_rejected();
   /// The connection stands: sends what has waited for it.
   void opened(bool resumed);
   void dial_failed(Failure failure);
@@ -191,6 +196,8 @@ class Link {
   friend class Waiting;
   enum class State : std::uint8_t { dialing, open, closed };
 
+  [[nodiscard]] bool speaks() const { return is_open() || early_; }
+  void hand_out(Waiting& waiting);
   void part(Waiting& waiting);
   void finish(Waiting& waiting);
   void leave(Waiting& waiting);
@@ -205,6 +212,7 @@ class Link {
 
   std::shared_ptr<LinkTerms> terms_;
   State state_ = State::dialing;
+  bool early_ = false;  // questions go out although it is being dialled
   bool retired_ = false;
   bool suspected_ = false;
   base::TimePoint dialed_at_;
