@@ -109,6 +109,7 @@ class QuicClient final : private transports::quic::Connection::Host {
   bool issue_id(transports::quic::Connection&, ngtcp2_cid& id, std::uint8_t* reset_token) override;
   void retire_id(transports::quic::Connection&, const ngtcp2_cid&) override;
   void opened(transports::quic::Connection&) override {}
+  void early_data(transports::quic::Connection&, transports::quic::EarlyData) override {}
   void closed(transports::quic::Connection&, transports::quic::End) override;
   void wants_turn(transports::quic::Connection&) override {}
   void migrated(transports::quic::Connection&) override {}
