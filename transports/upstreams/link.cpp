@@ -14,12 +14,13 @@ LinkTerms::LinkTerms(const conf::Upstream& settings, const UpstreamContext& cont
       metrics(context.sheet, settings) {}
 
 Waiting::Waiting(Executor executor, const Ask& wanted, bool edns)
-    : ask(wanted), asked_at(base::Clock::now()), woken(executor) {
+    : ask(wanted), asked_at(base::Clock::now()), wanted_since(asked_at), woken(executor) {
   sent.question = wanted.question;
   sent.edns = edns;
 }
 
 Waiting::Waiting(Waiting& first) : Waiting(first.woken.get_executor(), first.ask, first.sent.edns) {
+  wanted_since = first.wanted_since;
   to_wake_ = &first.woken;
 }
 
@@ -89,10 +90,20 @@ void Link::look() {
 
 void Link::send(Waiting& waiting) {
   waiting.link_ = this;
-  waiting_.push_back(waiting);
+  waiting_.insert(place_of(waiting), waiting);
   ++live_;
   if (owes_since_ == base::TimePoint{}) owes_since_ = waiting.asked_at;
   if (speaks()) hand_out(waiting);
+}
+
+/// While the link is being dialled, those come first who have waited longest: an upstream that says
+/// goodbye again and again would otherwise have somebody come too late each time.
+auto Link::place_of(const Waiting& waiting) -> Places::iterator {
+  auto place = waiting_.end();
+  if (speaks()) return place;
+  while (place != waiting_.begin() && std::prev(place)->wanted_since > waiting.wanted_since)
+    --place;
+  return place;
 }
 
 void Link::heard() {

@@ -75,6 +75,7 @@ class Waiting : public boost::intrusive::list_base_hook<
   const Ask& ask;
   Sent sent;
   base::TimePoint asked_at;
+  base::TimePoint wanted_since;  ///< before asked_at where another link was asked first
   std::optional<Judged> judged;
   std::optional<Failure> failure;
   /// For people who look closely: a query to be sent as it is but for its id, and its reply as it
@@ -211,6 +212,9 @@ class Link {
   static constexpr unsigned strays_max = 16;
 
   std::shared_ptr<LinkTerms> terms_;
+  using Places = boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>>;
+  Places::iterator place_of(const Waiting& waiting);
+
   State state_ = State::dialing;
   bool early_ = false;  // questions go out although it is being dialled
   bool retired_ = false;
@@ -226,7 +230,7 @@ class Link {
   std::uint64_t received_ = 0;
   unsigned strays_ = 0;
   /// Who waits for a reply, or for the connection.
-  boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting_;
+  Places waiting_;
   std::size_t live_ = 0;  // how many they are
   std::optional<Failure> barren_;
 };
