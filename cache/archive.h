@@ -43,7 +43,7 @@
 
 namespace cache::archive {
 
-inline constexpr std::size_t block_size = 128 * 1024;
+inline constexpr std::size_t block_size = std::size_t{128} * 1024;
 inline constexpr std::size_t block_header_size = 64;
 
 /// The wall clock and the cache's own, read together.

@@ -37,7 +37,8 @@ void prefer_huge_pages(void* at, std::size_t size) {
   const auto begin =
       (reinterpret_cast<std::uintptr_t>(at) + machine_page - 1) / machine_page * machine_page;
   const auto end = (reinterpret_cast<std::uintptr_t>(at) + size) / machine_page * machine_page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  if (begin >= end) return;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // NOLINT(*-int-to-ptr)
 }
 
 #ifdef SALLYPORT_ADDRESS_SANITIZER

@@ -14,7 +14,7 @@ namespace cache {
 
 class Slabs {
  public:
-  static constexpr std::size_t page_size = 16 * 1024;
+  static constexpr std::size_t page_size = std::size_t{16} * 1024;
   static constexpr std::size_t unit = 64;  ///< blocks begin at multiples of it
   static constexpr std::size_t block_min = 128;
   static constexpr std::size_t run_pages_max = 5;  ///< 80 KiB: 64 KiB of message, its TTL offsets

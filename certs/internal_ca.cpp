@@ -25,12 +25,12 @@ namespace certs {
 
 namespace {
 
-constexpr std::time_t day = 24 * 60 * 60;
+constexpr std::time_t day = std::time_t{24} * 60 * 60;
 constexpr std::time_t authority_life = 3653 * day;  // ten years
 // What browsers and mobile systems accept at most is 398 days; a leaf is renewed when a third is
 // left.
 constexpr std::time_t leaf_life = 397 * day;
-constexpr std::time_t clock_skew = 60 * 60;
+constexpr std::time_t clock_skew = std::time_t{60} * 60;
 constexpr int serial_bits = 159;  // RFC 5280 §4.1.2.2: positive, 20 octets at most
 
 using RequestNamePtr = std::unique_ptr<X509_NAME, OpensslDelete<&X509_NAME_free>>;

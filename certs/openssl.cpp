@@ -21,8 +21,8 @@ constexpr bool memory_is_watched = false;
 
 // A TLS record with its overhead, as OpenSSL 3.5 asks for it when it reads (about 16.7 KiB) and
 // writes.
-constexpr std::size_t block_size_min = 16 * 1024;
-constexpr std::size_t block_size = 18 * 1024;
+constexpr std::size_t block_size_min = std::size_t{16} * 1024;
+constexpr std::size_t block_size = std::size_t{18} * 1024;
 
 /// Blocks of one size that wait for their next use: a worker reads or writes one record at a time,
 /// and a handshake holds two blocks for a while. Needs no destructor, as OpenSSL frees memory of a
@@ -85,7 +85,8 @@ bool set_up_openssl() {
 
 void forget_key_share(SSL& tls) {
   EVP_PKEY* share = nullptr;
-  if (SSL_get_peer_tmp_key(&tls, &share) != 1) return;  // a resumed session may have none
+  // A resumed session may have none.
+  if (SSL_get_peer_tmp_key(&tls, &share) != 1) return;  // NOLINT(*-multi-level-*): its macro
   EVP_PKEY_set_type(share, EVP_PKEY_X25519);            // an object of any type without a key
   EVP_PKEY_free(share);
 }

@@ -171,8 +171,7 @@ void Store::look_again() {
 
 bool Store::look_at_pairs(Served& next) {
   bool changed = false;
-  for (std::size_t i = 0; i < next.pairs.size(); ++i) {
-    Pair& pair = next.pairs[i];
+  for (Pair& pair : next.pairs) {
     const PairMark mark = mark_of(pair.files);
     const auto refused = refused_.find(pair.files.chain_file);
     if (mark == pair.mark || (refused != refused_.end() && mark == refused->second)) continue;

@@ -92,7 +92,8 @@ Place Source::place(std::size_t line_number, std::size_t octet_column, std::size
           .width = static_cast<std::uint32_t>(std::max<std::size_t>(width, 1))};
 }
 
-Complaint Source::complaint(Place place, std::string message, std::string suggestion) const {
+Complaint Source::complaint(Place place, std::string_view message,
+                            std::string_view suggestion) const {
   return {.file = name_,
           .line = place.line,
           .column = place.line == 0 ? 0 : place.column,

@@ -50,8 +50,8 @@ class Source {
   /// From a column in octets (as parsers count) to one in code points; `octets` is cut at the end
   /// of the line.
   [[nodiscard]] Place place(std::size_t line, std::size_t octet_column, std::size_t octets) const;
-  [[nodiscard]] Complaint complaint(Place place, std::string message,
-                                    std::string suggestion = {}) const;
+  [[nodiscard]] Complaint complaint(Place place, std::string_view message,
+                                    std::string_view suggestion = {}) const;
 
  private:
   std::string name_;

@@ -103,7 +103,7 @@ struct Limits {
 /// `[cache]`
 struct Cache {
   static constexpr Bounds<std::uint64_t> size_bounds{64 * mebibyte, 1 * mebibyte,
-                                                     1024 * 1024 * mebibyte};
+                                                     1024 * (1024 * mebibyte)};
   static constexpr Bounds<seconds> min_ttl_bounds{0s, 0s, 1h};
   static constexpr Bounds<seconds> max_ttl_bounds{24h, 1s, 168h};
   static constexpr Bounds<seconds> negative_ttl_bounds{1h, 0s, 24h};

@@ -158,7 +158,7 @@ std::optional<std::string> read_word(const Node& node, const std::vector<std::st
 }
 
 template <class T>
-Kind<T> word_kind(std::vector<std::pair<T, std::string>> meanings) {
+Kind<T> word_kind(const std::vector<std::pair<T, std::string>>& meanings) {
   std::vector<std::string> words;
   for (const auto& [value, word] : meanings) words.push_back(word);
   std::string accepts;
@@ -243,10 +243,10 @@ Kind<bool> flag() {
           .accepts = "true or false"};
 }
 
-Kind<std::string> choice(std::vector<std::string> words) {
+Kind<std::string> choice(const std::vector<std::string>& words) {
   std::vector<std::pair<std::string, std::string>> meanings;
-  for (std::string& word : words) meanings.emplace_back(word, word);
-  return word_kind(std::move(meanings));
+  for (const std::string& word : words) meanings.emplace_back(word, word);
+  return word_kind(meanings);
 }
 
 Kind<DohMethod> doh_method() {
@@ -281,7 +281,7 @@ Kind<std::string> set_name() {
 Kind<base::LogLevel> log_level() {
   std::vector<std::pair<base::LogLevel, std::string>> meanings;
   for (const auto& [level, name] : base::log_levels) meanings.emplace_back(level, name);
-  return word_kind(std::move(meanings));
+  return word_kind(meanings);
 }
 
 Kind<base::LogFormat> log_format() {

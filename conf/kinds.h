@@ -29,7 +29,7 @@ Kind<std::chrono::seconds> whole_seconds(Bounds<std::chrono::seconds> bounds);
 Kind<std::uint32_t> count(Bounds<std::uint32_t> bounds);
 Kind<std::uint64_t> size(Bounds<std::uint64_t> bounds);
 Kind<bool> flag();
-Kind<std::string> choice(std::vector<std::string> words);
+Kind<std::string> choice(const std::vector<std::string>& words);
 Kind<DohMethod> doh_method();
 Kind<Strategy> strategy();
 Kind<base::LogLevel> log_level();

@@ -90,7 +90,7 @@ struct Table {
 };
 
 template <class Part>
-Section single(Part Config::* member, Table<Part> table) {
+Section single(Part Config::* member, const Table<Part>& table) {
   Section section{.name = table.name,
                   .list = false,
                   .help = table.help,
@@ -118,7 +118,8 @@ Section single(Part Config::* member, Table<Part> table) {
 }
 
 template <class Part>
-Section several(std::vector<Part> Config::* member, Table<Part> table, CheckAll<Part> check_all) {
+Section several(std::vector<Part> Config::* member, const Table<Part>& table,
+                const CheckAll<Part>& check_all) {
   Section section{.name = table.name,
                   .list = true,
                   .help = table.help,

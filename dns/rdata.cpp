@@ -124,8 +124,8 @@ const TypeRow* row_of(RrType type) {
   const auto number = static_cast<std::uint16_t>(type);
   if (number < low_rows.size())
     return low_rows[number] == 0 ? nullptr : &rows[low_rows[number] - 1U];
-  for (std::size_t i = rows.size(); i-- > 0 && rows[i].type >= type;) {
-    if (rows[i].type == type) return &rows[i];
+  for (std::size_t i = rows.size(); i > 0 && rows[i - 1].type >= type; --i) {
+    if (rows[i - 1].type == type) return &rows[i - 1];
   }
   return nullptr;
 }

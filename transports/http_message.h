@@ -20,10 +20,10 @@ HttpMethod http_method(std::string_view name);
 /// What one request may bring along, whatever it is spoken over.
 struct HttpLimits {
   /// Names and values as decoded, 32 octets more for each field (RFC 9113 §6.5.2). Beyond it: 431.
-  static constexpr std::size_t fields_size_max = 16 * 1024;
+  static constexpr std::size_t fields_size_max = std::size_t{16} * 1024;
   static constexpr std::size_t fields_max = 100;
   /// RFC 9110 §4.1 wants 8,000 at least. Beyond it: 414.
-  static constexpr std::size_t target_size_max = 8 * 1024;
+  static constexpr std::size_t target_size_max = std::size_t{8} * 1024;
   static constexpr std::size_t field_overhead = 32;
   /// Clients that ask for a hundred names and change their mind about all of them are not unheard
   /// of; thousands a second are (CVE-2023-44487, CVE-2025-8671).

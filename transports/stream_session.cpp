@@ -24,12 +24,12 @@ namespace {
 // Other sessions have their turn after this many reads, however much a client sends.
 constexpr int reads_per_wake_up = 8;
 // A client that has so much waiting for it and does not read is given up.
-constexpr std::size_t unsent_max = 512 * 1024;
+constexpr std::size_t unsent_max = std::size_t{512} * 1024;
 // A session that has said its last words waits so long, and for so much, for the client's end.
 constexpr std::chrono::seconds linger_time{1};
-constexpr std::size_t lingered_max = 1024 * 1024;
+constexpr std::size_t lingered_max = std::size_t{1024} * 1024;
 // As much must be taken in each `message_timeout` by a client that is slow to read.
-constexpr std::size_t progress_min = 16 * 1024;
+constexpr std::size_t progress_min = std::size_t{16} * 1024;
 // As much of it as no other protocol begins with (RFC 9113 §3.4).
 constexpr std::string_view http2_preface = "PRI * HTTP/2";
 

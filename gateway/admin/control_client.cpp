@@ -22,7 +22,7 @@ using Unix = asio::local::stream_protocol;
 using Outcome = std::expected<ControlReply, std::string>;
 
 constexpr auto tuple = asio::as_tuple(transports::use_awaitable);
-constexpr std::uint64_t reply_octets_max = 16 * 1024 * 1024;
+constexpr std::uint64_t reply_octets_max = std::uint64_t{16} * 1024 * 1024;
 
 std::string sentence(const std::string& path, const boost::system::error_code& error) {
   if (error == asio::error::connection_refused ||

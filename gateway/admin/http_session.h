@@ -148,7 +148,7 @@ class HttpSession final : public OpenConnection {
     boost::system::error_code ignored;
     stream_.socket().shutdown(boost::asio::socket_base::shutdown_send, ignored);
     stream_.expires_after(std::chrono::seconds(1));
-    for (std::size_t left = 64 * 1024; left != 0;) {
+    for (std::size_t left = std::size_t{64} * 1024; left != 0;) {
       buffer_.clear();
       const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(1024), tuple);
       if (error) break;

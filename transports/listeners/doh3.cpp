@@ -6,8 +6,8 @@ namespace transports {
 namespace {
 
 // What is received is taken at once: so much is on its way for want of an acknowledgement alone.
-constexpr std::uint64_t stream_window = 64 * 1024;
-constexpr std::uint64_t window = 128 * 1024;
+constexpr std::uint64_t stream_window = std::uint64_t{64} * 1024;
+constexpr std::uint64_t window = std::uint64_t{128} * 1024;
 
 }  // namespace
 

@@ -9,7 +9,7 @@ namespace transports::quic {
 namespace {
 
 // A client that has so much waiting for it and does not read is given up.
-constexpr std::size_t unsent_max = 512 * 1024;
+constexpr std::size_t unsent_max = std::size_t{512} * 1024;
 constexpr std::size_t stock_max = 256;
 // What a stream in stock keeps.
 constexpr std::size_t kept_capacity_max = 2048;

@@ -13,7 +13,7 @@ namespace transports {
 class Outbox {
  public:
   /// Questions that the socket does not take: beyond this no more are given to it.
-  static constexpr std::size_t size_max = 64 * 1024;
+  static constexpr std::size_t size_max = std::size_t{64} * 1024;
 
   [[nodiscard]] bool room() const { return octets_.size() - sent_ < size_max; }
   [[nodiscard]] base::Bytes waiting() const { return base::Bytes{octets_}.subspan(sent_); }
