@@ -13,6 +13,15 @@ bool holds(const std::vector<base::Prefix>& prefixes, const base::Address& addre
 
 }  // namespace
 
+Upstream Upstream::fallen_back() const {
+  Upstream other = *this;
+  other.protocol = *fallback;
+  other.url.replace(0, url.find(':'), row_of(*fallback).scheme);
+  other.fallback.reset();
+  other.early_data = false;
+  return other;
+}
+
 bool Proxy::is_balanced(Protocol protocol, const base::Address& from) const {
   return !balancers.empty() && std::ranges::contains(balanced, protocol) && holds(balancers, from);
 }

@@ -161,6 +161,7 @@ struct Upstream {
   milliseconds idle_timeout = idle_timeout_bounds.usual;
   bool case_randomisation = true;        ///< 0x20, over UDP only
   bool early_data = false;               ///< over QUIC: ask with the first packets (0-RTT)
+  std::optional<Protocol> fallback;      ///< over TCP, where no UDP gets through
   std::string host;                      ///< that the URL has instead of an address; else empty
   std::vector<base::Address> bootstrap;  ///< of `host`; without any, the proxy looks it up
   std::string path;                      ///< over HTTP: where DNS is asked, as it is sent
@@ -178,6 +179,8 @@ struct Upstream {
     for (const base::Address& address : bootstrap) out.push_back({address, endpoint.port});
     return out;
   }
+  /// The same server, asked as `fallback` says.
+  [[nodiscard]] Upstream fallen_back() const;
 
   bool operator==(const Upstream&) const = default;
 };

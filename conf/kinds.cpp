@@ -253,6 +253,11 @@ Kind<DohMethod> doh_method() {
   return word_kind<DohMethod>({{DohMethod::post, "post"}, {DohMethod::get, "get"}});
 }
 
+Kind<std::optional<Protocol>> fallback() {
+  return word_kind<std::optional<Protocol>>(
+      {{std::nullopt, "none"}, {Protocol::dot, "tls"}, {Protocol::doh, "https"}});
+}
+
 Kind<Strategy> strategy() {
   return word_kind<Strategy>({{Strategy::failover, "failover"},
                               {Strategy::fastest, "fastest"},

@@ -31,6 +31,8 @@ Kind<std::uint64_t> size(Bounds<std::uint64_t> bounds);
 Kind<bool> flag();
 Kind<std::string> choice(const std::vector<std::string>& words);
 Kind<DohMethod> doh_method();
+/// The scheme of the transport over TCP that stands in for one over QUIC.
+Kind<std::optional<Protocol>> fallback();
 Kind<Strategy> strategy();
 Kind<base::LogLevel> log_level();
 Kind<base::LogFormat> log_format();

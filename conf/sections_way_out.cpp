@@ -19,6 +19,19 @@ bool is_over_quic(Protocol protocol) {
   return protocol == Protocol::doq || protocol == Protocol::doh3;
 }
 
+void check_fallback(const Node& table, const Upstream& upstream, Reading& reading) {
+  if (!upstream.fallback) return;
+  if (!is_over_quic(upstream.protocol))
+    return complain_pointless(table, "fallback", upstream, "quic:// and h3://", reading);
+  const Protocol other = upstream.protocol == Protocol::doq ? Protocol::dot : Protocol::doh;
+  if (*upstream.fallback == other) return;
+  reading.complain(table.find("fallback")->value.place,
+                   std::format("{}:// does not fall back to {}://",
+                               row_of(upstream.protocol).scheme, row_of(*upstream.fallback).scheme),
+                   std::format("write \"{}\"; another transport is an [[upstream]] of its own",
+                               row_of(other).scheme));
+}
+
 /// The first of them is where the upstream is, for whoever needs one place.
 Row<Upstream> bootstrap_row() {
   Row<Upstream> row = conf::row(
@@ -41,6 +54,11 @@ std::vector<Row<Upstream>> with_way_out(std::vector<Row<Upstream>> rows) {
       row("method", &Upstream::method, doh_method(), at_reload,
           "How https:// and h3:// ask: post keeps questions out of the server's logs, get lets a "
           "cache on the way answer (RFC 8484 §4.1)."));
+  rows.push_back(
+      row("fallback", &Upstream::fallback, fallback(), at_reload,
+          "How to ask a quic:// (tls) or h3:// (https) upstream, on the same port number, where no "
+          "UDP gets through to it: a question waits for a connection over QUIC for 300 ms, then "
+          "goes this way as well. QUIC is tried again later, every 5 s to 5 min."));
   rows.push_back(
       row("early_data", &Upstream::early_data, flag(), at_reload,
           "Over quic:// and h3://, ask with the first packets of a resumed connection (0-RTT), "
@@ -66,6 +84,7 @@ void complain_pointless(const Node& table, std::string_view key, const Upstream&
 void check_way_out(const Node& table, const Upstream& upstream, Reading& reading) {
   if (!row_of(upstream.protocol).http && upstream.method != DohMethod::post)
     complain_pointless(table, "method", upstream, "https:// and h3://", reading);
+  check_fallback(table, upstream, reading);
   if (upstream.early_data && !is_over_quic(upstream.protocol))
     complain_pointless(table, "early_data", upstream, "quic:// and h3://", reading);
   if (upstream.proxy && !is_over_tcp(upstream.protocol))

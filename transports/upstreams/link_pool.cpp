@@ -253,6 +253,12 @@ void LinkPool::note_barren(const Link& link) {
     terms_->log.warning("upstream cannot be reached", {{"why", last_failure_.error.context}});
 }
 
+bool LinkPool::is_connected() const {
+  return std::ranges::any_of(links_, [](const auto& link) {
+    return !link->dialing() && !link->closed() && !link->suspected();
+  });
+}
+
 Awaitable<void> LinkPool::close(base::TimePoint drain_until) {
   closing_ = true;
   line_.call_all();

@@ -31,6 +31,7 @@ class LinkPool {
   /// it falls silent. Ends at `limit` at the latest.
   Awaitable<base::Result<dns::KeptAnswer, Failure>> exchange(const Ask& ask, base::TimePoint limit);
 
+  [[nodiscard]] bool is_connected() const;
   /// Gives out no link from now on; those in use end with their last query, at `drain_until` at the
   /// latest.
   Awaitable<void> close(base::TimePoint drain_until);

@@ -18,6 +18,8 @@ class StreamUpstream final : public Upstream {
 
   Awaitable<base::Result<dns::KeptAnswer>> exchange(Ask ask, base::TimePoint deadline) override;
   [[nodiscard]] std::string_view name() const override { return terms_->upstream.url; }
+  /// Has a link that stands?
+  [[nodiscard]] bool is_connected() const { return links_.is_connected(); }
   Awaitable<void> close(base::TimePoint drain_until) override { return links_.close(drain_until); }
 
  private:

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "transports/upstreams/doq_codec.h"
+#include "transports/upstreams/fallback.h"
 #include "transports/upstreams/framed_codec.h"
 #include "transports/upstreams/http3_codec.h"
 #include "transports/upstreams/https.h"
@@ -30,12 +31,8 @@ std::expected<Secrets, std::string> read_secrets(const conf::Upstream& upstream,
   return secrets;
 }
 
-}  // namespace
-
-std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
+std::expected<std::unique_ptr<StreamUpstream>, std::string> make_stream_upstream(
     const conf::Upstream& upstream, const UpstreamContext& context) {
-  if (upstream.protocol == conf::Protocol::udp)
-    return std::make_unique<PlainUpstream>(upstream, context);
   std::expected<Secrets, std::string> secrets = read_secrets(upstream, context);
   if (!secrets) return std::unexpected(std::move(secrets.error()));
   switch (upstream.protocol) {
@@ -52,6 +49,19 @@ std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
       return std::make_unique<StreamUpstream>(
           FramedCodec::links(upstream, context, std::move(*secrets)));
   }
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Upstream>, std::string> make_upstream(
+    const conf::Upstream& upstream, const UpstreamContext& context) {
+  if (upstream.protocol == conf::Protocol::udp)
+    return std::make_unique<PlainUpstream>(upstream, context);
+  auto wanted = make_stream_upstream(upstream, context);
+  if (!wanted || !upstream.fallback) return wanted;
+  auto other = make_stream_upstream(upstream.fallen_back(), context);
+  if (!other) return other;
+  return std::make_unique<FallbackUpstream>(std::move(*wanted), std::move(*other), context);
 }
 
 }  // namespace transports

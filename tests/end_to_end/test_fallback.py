@@ -1,0 +1,150 @@
+"""An upstream over QUIC with a second way over TCP, behind networks that let no UDP through, from the
+beginning, suddenly, and no longer. RFC 9250 §4.3 (fallback), RFC 8305 §5."""
+
+import select
+import socket
+import threading
+import unittest
+
+from fake_upstream import FakeUpstream
+from gateway import Sallyport
+from harness import EndToEndTest, until
+from messages import NOERROR, query, read
+from relay import Relay
+from rfc import anything
+
+OTHER_WAY, WANTED_WAY = "upstream is asked another way", "upstream is asked the wanted way again"
+
+
+class Firewall(Relay):
+    """Lets TCP through, and UDP as long as it is not `closed`. Both on the same port."""
+
+    def __init__(self, server):
+        super().__init__(server)
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(self.address)
+        self._listener.listen()
+        self._tcp = threading.Thread(target=self._carry, daemon=True)
+
+    @property
+    def closed(self):
+        return self.loss == 1.0
+
+    @closed.setter
+    def closed(self, value):
+        self.loss = 1.0 if value else 0.0
+
+    def __enter__(self):
+        self._tcp.start()
+        return super().__enter__()
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self._tcp.join(10)
+
+    def _carry(self):
+        peers = {}
+        while not self._ending.is_set():
+            for ready in select.select([self._listener, *peers], [], [], 0.02)[0]:
+                if ready is self._listener:
+                    near, far = ready.accept()[0], socket.create_connection(self.server)
+                    peers |= {near: far, far: near}
+                    continue
+                if ready not in peers:
+                    continue
+                try:
+                    data = ready.recv(65536)
+                    if data:
+                        peers[ready].sendall(data)
+                        continue
+                except OSError:
+                    pass
+                other = peers.pop(ready)
+                del peers[other]
+                ready.close()
+                other.close()
+        for each in [self._listener, *peers]:
+            each.close()
+
+
+class Fallback(EndToEndTest):
+    def start(self, scheme, other, *, closed=False, **table):
+        for name in ("inner", "outer"):
+            (self.folder / name).mkdir()
+        fake = self.enter(FakeUpstream(anything))
+        inner = self.enter(
+            Sallyport(self.folder / "inner", [fake.url()], listen=("udp", scheme, other))
+        )
+        self.firewall = Firewall(inner.address(scheme))
+        self.firewall.closed = closed
+        self.enter(self.firewall)
+        upstream = {
+            "url": f"{scheme}://127.0.0.1:{self.firewall.address[1]}",
+            "ca_file": inner.authority,
+            "fallback": other,
+            "links": 1,
+            **table,
+        }
+        self.outer = self.enter(
+            Sallyport(
+                self.folder / "outer", [upstream], listen=("udp", "tcp"), server={"workers": 1}
+            )
+        )
+        self.asked = 0
+
+    def fallbacks(self):
+        return self.outer.metrics().total("sallyport_upstream_fallbacks_total")
+
+    def ask(self, count=1):
+        with self.outer.connect("tcp") as flow:
+            for n in range(count):
+                self.asked += 1
+                flow.send(query(f"n{self.asked}.example", number=n))
+            for _ in range(count):
+                reply = read(flow.receive())
+                self.assertEqual(reply.rcode, NOERROR, reply)
+
+    def check(self, scheme, other, protocol):
+        """Closed from the beginning; then opened."""
+        self.start(scheme, other, closed=True)
+        self.ask(20)
+        self.assertGreaterEqual(self.fallbacks(), 20)
+        self.assertIn(OTHER_WAY, self.outer.process.log())
+        # From here on nobody waits for what does not come.
+        before = self.fallbacks()
+        self.ask(20)
+        self.assertEqual(self.fallbacks(), before + 20)
+        self.firewall.closed = False
+
+        def back():
+            self.ask()
+            return WANTED_WAY in self.outer.process.log()
+
+        until(back, "the wanted way to be tried again")
+        after = self.fallbacks()
+        self.ask(20)
+        self.assertEqual(self.fallbacks(), after)
+        replies = self.outer.metrics().total(
+            "sallyport_upstream_replies_total", protocol=protocol
+        )
+        self.assertGreaterEqual(replies, 20)
+
+    def test_http3_falls_back_to_https_and_comes_back(self):
+        self.check("h3", "https", "doh3")
+
+    def test_doq_falls_back_to_dot_and_comes_back(self):
+        self.check("quic", "tls", "doq")
+
+    def test_a_way_that_closes_under_queries_loses_none(self):
+        self.start("h3", "https")
+        self.ask(20)
+        self.assertEqual(self.fallbacks(), 0)
+        self.firewall.closed = True
+        self.ask(20)
+        self.assertGreater(self.fallbacks(), 0)
+        self.ask(20)
+
+
+if __name__ == "__main__":
+    unittest.main()
