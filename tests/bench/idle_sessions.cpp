@@ -39,9 +39,7 @@ class EchoAnswerer final : public transports::Answerer {
     reply.size = dns::fit_empty(query.request, dns::Rcode::noerror, {}, reply.out);
     return true;
   }
-  transports::Awaitable<transports::Answer> answer(transports::Query) override {
-    co_return transports::Answer{};
-  }
+  void answer(const transports::Query&, transports::PromisedAnswer) override { std::abort(); }
 };
 
 constexpr std::array families{
