@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #endif
 
+#include "certs/early_data.h"
 #include "certs/identity.h"
 #include "certs/ticket_keys.h"
 #include "dns/name.h"
@@ -149,8 +150,11 @@ std::expected<SslContextPtr, std::string> make_server_context(
       SSL_CTX_set1_groups_list(context, groups) != 1 || !set_identity(*context, identity)) {
     return std::unexpected("cannot serve TLS as " + identity.name + ": " + take_openssl_error());
   }
+  // Messages carry their length, so a cut shows itself (RFC 7858 §3.4): a client whose stream ends
+  // without close_notify still gets its answers.
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                   SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // Sessions live in tickets alone: a cache would grow with clients that never come back
@@ -164,6 +168,7 @@ std::expected<SslContextPtr, std::string> make_server_context(
   SSL_CTX_set_ex_data(context, state_index(), new ServerState{std::move(tickets), nullptr, {}});
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &on_ticket_key);
   SSL_CTX_set_alpn_select_cb(context, &on_alpn, nullptr);
+  mark_tickets(*context);
   return made;
 }
 

@@ -12,7 +12,7 @@ namespace {
 /// One query in so many finds out how quick another one is by now.
 constexpr std::uint64_t explore_every = 16;
 /// So little difference is none: a change of upstream costs its warm cache.
-constexpr Pace::Duration hardly_slower{500};
+constexpr transports::Pace::Duration hardly_slower{500};
 
 /// splitmix64's finalizer.
 std::uint64_t mixed(std::uint64_t value) {

@@ -11,7 +11,7 @@
 #include "conf/config.h"
 #include "dns/name.h"
 #include "gateway/upstreams/health.h"
-#include "gateway/upstreams/pace.h"
+#include "transports/upstreams/pace.h"
 
 namespace gateway::upstreams {
 
@@ -21,7 +21,7 @@ struct Candidate {
   base::TimePoint probe_at{};  ///< when it is not well
   bool drained = false;        ///< takes no new queries while any other is there
   bool known = false;          ///< has a pace
-  Pace::Duration smoothed{0};
+  transports::Pace::Duration smoothed{0};
   std::uint32_t weight = 1;
   std::uint64_t identity = 0;  ///< the same for the same upstream, whatever the set's order
 };

@@ -45,13 +45,6 @@ base::Clock::duration Member::hedge_after() const {
   return std::max<base::Clock::duration>(pace_.p95(), hedge_least);
 }
 
-base::Clock::duration Member::patience() const {
-  const base::Clock::duration most = entrant_.timeout / 2;
-  if (!pace_.known()) return std::min<base::Clock::duration>(patience_unknown, most);
-  return std::clamp<base::Clock::duration>(
-      patience_factor * pace_.p95(), std::min<base::Clock::duration>(patience_least, most), most);
-}
-
 void Member::replied(base::TimePoint asked, base::TimePoint now) {
   heard_at_ = now;
   pace_.took(now - asked);

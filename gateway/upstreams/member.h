@@ -12,7 +12,7 @@
 #include "conf/config.h"
 #include "gateway/upstreams/choice.h"
 #include "gateway/upstreams/health.h"
-#include "gateway/upstreams/pace.h"
+#include "transports/upstreams/pace.h"
 #include "transports/upstreams/upstream.h"
 
 namespace gateway::upstreams {
@@ -50,10 +50,6 @@ class Member {
   /// Less is the noise of a busy machine, and no reason to ask twice.
   static constexpr std::chrono::milliseconds hedge_least{10};
   static constexpr std::chrono::milliseconds hedge_unknown{200};  ///< without a pace to go by
-  /// So many times its slowest twentieth, within these bounds, and it is suspected.
-  static constexpr int patience_factor = 2;
-  static constexpr std::chrono::milliseconds patience_least{100};
-  static constexpr std::chrono::milliseconds patience_unknown{400};
 
   Member(Entrant entrant, base::MetricSheet& sheet);
 
@@ -62,12 +58,14 @@ class Member {
   [[nodiscard]] std::chrono::milliseconds timeout() const { return entrant_.timeout; }
   [[nodiscard]] std::size_t line() const { return entrant_.line; }
   [[nodiscard]] const Health& health() const { return health_; }
-  [[nodiscard]] const Pace& pace() const { return pace_; }
+  [[nodiscard]] const transports::Pace& pace() const { return pace_; }
   [[nodiscard]] Candidate candidate() const;
 
   /// How long a try goes on alone, and how long until the upstream is suspected.
   [[nodiscard]] base::Clock::duration hedge_after() const;
-  [[nodiscard]] base::Clock::duration patience() const;
+  [[nodiscard]] base::Clock::duration patience() const {
+    return pace_.patience(entrant_.timeout / 2);
+  }
 
   /// A matching reply, whatever it says, to a query that was sent at `asked`.
   void replied(base::TimePoint asked, base::TimePoint now);
@@ -89,7 +87,7 @@ class Member {
  private:
   Entrant entrant_;
   std::uint64_t identity_;
-  Pace pace_;
+  transports::Pace pace_;
   Health health_;
   base::TimePoint heard_at_{};
   base::Counter& hedges_;

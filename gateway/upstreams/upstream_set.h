@@ -18,11 +18,11 @@
 #include "conf/config.h"
 #include "dns/answer.h"
 #include "gateway/upstreams/choice.h"
-#include "gateway/upstreams/hedge_budget.h"
 #include "gateway/upstreams/member.h"
 #include "gateway/upstreams/race.h"
 #include "transports/awaitable.h"
 #include "transports/timer_wheel.h"
+#include "transports/upstreams/hedge_budget.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/upstream.h"
 
@@ -49,8 +49,8 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
     std::size_t line = 0;
     Standing standing = Standing::well;
     bool drained = false;
-    Pace::Duration smoothed{0};
-    Pace::Duration p95{0};
+    transports::Pace::Duration smoothed{0};
+    transports::Pace::Duration p95{0};
     std::string last_error;
   };
 
@@ -89,7 +89,7 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   [[nodiscard]] Order choose(const dns::Question& question);
   [[nodiscard]] bool asks_two() const { return terms_.strategy == conf::Strategy::race2; }
   [[nodiscard]] Member& member(std::size_t index) { return watched_[index]->member; }
-  [[nodiscard]] HedgeBudget& budget() { return budget_; }
+  [[nodiscard]] transports::HedgeBudget& budget() { return budget_; }
   /// True when the budget has a hedge left, which is then spent.
   bool take_hedge();
   [[nodiscard]] const transports::Executor& executor() const { return context_.executor; }
@@ -121,7 +121,7 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   conf::Set terms_;
   SetContext context_;
   std::vector<std::unique_ptr<Watched>> watched_;
-  HedgeBudget budget_;
+  transports::HedgeBudget budget_;
   base::Counter& budget_exhausted_;
   transports::Ask probe_ask_;
   transports::Spares<Race, 256> races_;

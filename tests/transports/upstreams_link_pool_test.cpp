@@ -135,20 +135,51 @@ TEST_P(Links, AnIdleLinkThatTheServerClosedIsNotGivenOut) {
             0);  // known before the query was lost to it
 }
 
-TEST_P(Links, ASilentLinkIsNotGivenOutAgain) {
+// The link is there, its peer's system confirms all octets, and nobody says anything.
+TEST_P(Links, ASilentLinkCostsItsQueryAFreshOne) {
   const auto server = fake([](const Received& query) {
     return query.connection == 0 ? std::vector<Step>{} : send(answer_to(query));
   });
-  conf::Upstream hasty = settings(*server);
-  hasty.timeout = 200ms;
-  const auto upstream = make(hasty);
-  const base::TimePoint began = base::Clock::now();
-  ASSERT_FALSE(exchange(*upstream));
-  EXPECT_GE(base::Clock::now() - began, 190ms);
-  loop_.run_until(
-      [began] { return base::Clock::now() > began + 400ms; });  // the pause after a fruitless link
-  ASSERT_TRUE(exchange(*upstream));
+  const auto upstream = make(settings(*server));
+  auto first = begin_exchanges(*upstream, 3);
+  finish(first);
+  for (const auto& result : first) EXPECT_TRUE(*result) << result->error().context;
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(exchange(*upstream));
   EXPECT_EQ(server->connections(), 2U);
+  EXPECT_EQ(loop_.total("sallyport_upstream_links_suspected_total"), 1);
+  EXPECT_EQ(loop_.total("sallyport_upstream_disconnections_total", {{"reason", "silent"}}), 1);
+  EXPECT_EQ(loop_.total("sallyport_upstream_errors_total", {}), 0);
+}
+
+// A name that takes long is asked for twice, and its link lives: it was heard in the end.
+TEST_P(Links, ASuspectThatSpeaksIsBelievedAgain) {
+  const auto server = fake([](const Received& query) {
+    if (number_of(query) != 0) return send(answer_to(query));
+    return query.connection == 0 ? send(answer_to(query), 250ms) : std::vector<Step>{};
+  });
+  const auto upstream = make(settings(*server));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(exchange(*upstream, "q1.example"));
+  ASSERT_TRUE(exchange(*upstream, "q0.example"));
+  EXPECT_EQ(loop_.total("sallyport_upstream_links_suspected_total"), 1);
+  ASSERT_TRUE(exchange(*upstream, "q1.example"));
+  EXPECT_EQ(loop_.total("sallyport_upstream_disconnections_total", {}), 0);
+}
+
+// Whoever lets go of a question before the link is suspected leaves a debt behind.
+TEST_P(Links, ALinkThatOwesAnAnswerHasLessTime) {
+  const auto server = fake([](const Received& query) {
+    return query.connection == 0 && query.number >= 60 ? std::vector<Step>{}
+                                                       : send(answer_to(query));
+  });
+  const auto upstream = make(settings(*server));
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(exchange(*upstream));
+  ASSERT_FALSE(exchange(*upstream, "www.example.com", 30ms));
+  loop_.run_until([later = base::Clock::now() + 110ms] { return base::Clock::now() > later; });
+  const base::TimePoint began = base::Clock::now();
+  ASSERT_TRUE(exchange(*upstream));
+  EXPECT_GE(base::Clock::now() - began, 50ms);
+  EXPECT_EQ(server->connections(), 2U);
+  EXPECT_EQ(loop_.total("sallyport_upstream_links_suspected_total"), 1);
 }
 
 // Others' queries on a link that proves silent are asked again on a fresh one.
@@ -206,8 +237,8 @@ TEST_P(Links, APathThatSwallowsSegmentsIsLeftLongBeforeTheTimeIsUp) {
   EXPECT_EQ(server->connections(), 2U);
 }
 
-// Names that take long keep their link, though others are asked over it meanwhile, whose octets are
-// on their way whenever one looks.
+// Names that take long keep their link, though a fresh one is tried, and though others are asked
+// over it meanwhile, whose octets are on their way whenever one looks.
 TEST_P(Links, AnUpstreamThatThinksIsNotADeadPath) {
   const auto server = fake([](const Received& query) {
     return send(answer_to(query), number_of(query) == 0 ? 0ms : 800ms);
@@ -225,7 +256,8 @@ TEST_P(Links, AnUpstreamThatThinksIsNotADeadPath) {
     loop_.run_until([&each] { return each.has_value(); });
     EXPECT_TRUE(*each);
   }
-  EXPECT_EQ(server->connections(), 1U);
+  EXPECT_LE(server->connections(), 3U);
+  EXPECT_EQ(loop_.total("sallyport_upstream_disconnections_total", {}), 0);
 }
 
 // ---- idleness

@@ -14,9 +14,14 @@ LinkTerms::LinkTerms(const conf::Upstream& settings, const UpstreamContext& cont
       metrics(context.sheet, settings) {}
 
 Waiting::Waiting(Executor executor, const Ask& wanted, bool edns)
-    : ask(wanted), asked_at(base::Clock::now()), woken(executor) {
+    : ask(wanted), asked_at(base::Clock::now()), wanted_since(asked_at), woken(executor) {
   sent.question = wanted.question;
   sent.edns = edns;
+}
+
+Waiting::Waiting(Waiting& first) : Waiting(first.woken.get_executor(), first.ask, first.sent.edns) {
+  wanted_since = first.wanted_since;
+  to_wake_ = &first.woken;
 }
 
 Waiting::~Waiting() {
@@ -46,8 +51,27 @@ Link::Link(std::shared_ptr<LinkTerms> terms)
 void Link::opened(bool resumed) {
   terms_->metrics.connected(resumed);
   state_ = State::open;
+  early_ = false;
   opened_at_ = idle_since_ = base::Clock::now();
-  for (auto next = waiting_.begin(); next != waiting_.end();) transmit(*next++);
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    Waiting& waiting = *next++;
+    if (!waiting.transmitted_) hand_out(waiting);
+  }
+}
+
+void Link::opened_early() {
+  early_ = true;
+  for (auto next = waiting_.begin(); next != waiting_.end() && room();) hand_out(*next++);
+}
+
+void Link::early_rejected() {
+  early_ = false;
+  for (Waiting& waiting : waiting_) waiting.transmitted_ = false;
+}
+
+void Link::hand_out(Waiting& waiting) {
+  waiting.transmitted_ = true;
+  transmit(waiting);
 }
 
 void Link::dial_failed(Failure failure) {
@@ -56,7 +80,8 @@ void Link::dial_failed(Failure failure) {
 }
 
 bool Link::takes_more() const {
-  return !closed() && !retired_ && live_ < terms_->upstream.queries_per_link && room();
+  return !closed() && !retired_ && !suspected_ && live_ < terms_->upstream.queries_per_link &&
+         room();
 }
 
 void Link::look() {
@@ -65,13 +90,26 @@ void Link::look() {
 
 void Link::send(Waiting& waiting) {
   waiting.link_ = this;
-  waiting_.push_back(waiting);
+  waiting_.insert(place_of(waiting), waiting);
   ++live_;
-  if (is_open()) transmit(waiting);
+  if (owes_since_ == base::TimePoint{}) owes_since_ = waiting.asked_at;
+  if (speaks()) hand_out(waiting);
+}
+
+/// While the link is being dialled, those come first who have waited longest: an upstream that says
+/// goodbye again and again would otherwise have somebody come too late each time.
+auto Link::place_of(const Waiting& waiting) -> Places::iterator {
+  auto place = waiting_.end();
+  if (speaks()) return place;
+  while (place != waiting_.begin() && std::prev(place)->wanted_since > waiting.wanted_since)
+    --place;
+  return place;
 }
 
 void Link::heard() {
   last_message_at_ = base::Clock::now();
+  owes_since_ = {};
+  suspected_ = false;
   ++received_;
 }
 
@@ -152,11 +190,11 @@ void Link::part(Waiting& waiting) {
 
 void Link::finish(Waiting& waiting) {
   part(waiting);
-  waiting.woken.cancel();
+  waiting.to_wake_->cancel();
 }
 
 void Link::leave(Waiting& waiting) {
-  if (is_open()) forget(waiting);
+  if (speaks()) forget(waiting);
   part(waiting);
   after_departure();
 }
@@ -165,6 +203,15 @@ void Link::after_departure() {
   if (!idle()) return;
   idle_since_ = base::Clock::now();
   if (retired_) take_no_more();
+}
+
+bool Link::trusted(base::TimePoint now, base::Clock::duration patience) const {
+  const bool owes = owes_since_ != base::TimePoint{} && now - owes_since_ > patience;
+  return !owes && now - quiet_since() <= trusted_for;
+}
+
+void Link::suspect() {
+  if (!std::exchange(suspected_, true)) terms_->metrics.suspected();
 }
 
 void Link::doubt(const Waiting& waiting, base::Clock::duration patience) {

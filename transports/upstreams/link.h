@@ -6,6 +6,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,6 +59,8 @@ class Waiting : public boost::intrusive::list_base_hook<
                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   Waiting(Executor executor, const Ask& wanted, bool edns);
+  /// The same question once more, on another link: who sleeps on the first's `woken` is woken.
+  explicit Waiting(Waiting& first);
   ~Waiting();  ///< leaves the link
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
@@ -72,6 +75,7 @@ class Waiting : public boost::intrusive::list_base_hook<
   const Ask& ask;
   Sent sent;
   base::TimePoint asked_at;
+  base::TimePoint wanted_since;  ///< before asked_at where another link was asked first
   std::optional<Judged> judged;
   std::optional<Failure> failure;
   /// For people who look closely: a query to be sent as it is but for its id, and its reply as it
@@ -86,7 +90,9 @@ class Waiting : public boost::intrusive::list_base_hook<
 
  private:
   friend class Link;
+  Timer* to_wake_ = &woken;
   Link* link_ = nullptr;
+  bool transmitted_ = false;
 };
 
 class Link {
@@ -110,12 +116,21 @@ class Link {
   [[nodiscard]] base::TimePoint dialed_at() const { return dialed_at_; }
   [[nodiscard]] base::TimePoint opened_at() const { return opened_at_; }
   [[nodiscard]] base::TimePoint closed_at() const { return closed_at_; }
+  /// Nothing has been heard since then.
+  [[nodiscard]] base::TimePoint quiet_since() const {
+    return std::max(opened_at_, last_message_at_);
+  }
+  /// It was heard a moment ago, and has not left a question unanswered since.
+  [[nodiscard]] bool trusted(base::TimePoint now, base::Clock::duration patience) const;
   [[nodiscard]] bool fruitful() const { return received_ > 0; }
   /// Why it failed without ever having brought a reply, once closed.
   [[nodiscard]] const std::optional<Failure>& barren() const { return barren_; }
 
   /// Puts the question on its way with all others of this turn. Only if takes_more().
   void send(Waiting& waiting);
+  /// It was silent for longer than it ever is: no question is given to it until it is heard.
+  void suspect();
+  [[nodiscard]] bool suspected() const { return suspected_; }
   /// For so long there was no reply: gives the link up if nothing gets through any more.
   void doubt(const Waiting& waiting, base::Clock::duration patience);
   /// A question's time is up. A link that has been silent since it was asked is given up, too.
@@ -153,7 +168,7 @@ class Link {
   // ---- what the transport does
 
   [[nodiscard]] virtual bool room() const = 0;
-  /// Only while open. May call refuse() and give_back(), not close().
+  /// Only while open, or as early data. May call refuse() and give_back(), not close().
   virtual void transmit(Waiting& waiting) = 0;
   /// Nobody waits for it any more.
   virtual void forget(Waiting& waiting) = 0;
@@ -165,6 +180,10 @@ class Link {
 
   // ---- what it tells of itself
 
+  /// Questions may go out with the connection's first packets, as far as there is room.
+  void opened_early();
+  /// What went out so has to go out again.
+  void early_rejected();
   /// The connection stands: sends what has waited for it.
   void opened(bool resumed);
   void dial_failed(Failure failure);
@@ -178,28 +197,40 @@ class Link {
   friend class Waiting;
   enum class State : std::uint8_t { dialing, open, closed };
 
+  [[nodiscard]] bool speaks() const { return is_open() || early_; }
+  void hand_out(Waiting& waiting);
   void part(Waiting& waiting);
   void finish(Waiting& waiting);
   void leave(Waiting& waiting);
   void after_departure();
   [[nodiscard]] bool silent_since(base::TimePoint when, base::Clock::duration patience) const;
 
+  /// For so long a link that was heard is taken to be there still: no NAT forgets as soon.
+  static constexpr std::chrono::seconds trusted_for{5};
+
   /// Replies to nothing that we asked: beyond this the peer has lost its mind.
   static constexpr unsigned strays_max = 16;
 
   std::shared_ptr<LinkTerms> terms_;
+  using Places = boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>>;
+  Places::iterator place_of(const Waiting& waiting);
+
   State state_ = State::dialing;
+  bool early_ = false;  // questions go out although it is being dialled
   bool retired_ = false;
+  bool suspected_ = false;
   base::TimePoint dialed_at_;
   base::TimePoint idle_since_;
   base::TimePoint opened_at_{};
   base::TimePoint last_message_at_{};
+  /// The first question since anything was heard, answered or not; none: the clock's beginning.
+  base::TimePoint owes_since_{};
   base::TimePoint closed_at_{};
   std::chrono::milliseconds idle_timeout_;
   std::uint64_t received_ = 0;
   unsigned strays_ = 0;
   /// Who waits for a reply, or for the connection.
-  boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting_;
+  Places waiting_;
   std::size_t live_ = 0;  // how many they are
   std::optional<Failure> barren_;
 };

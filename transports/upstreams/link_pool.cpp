@@ -12,6 +12,24 @@ namespace {
 constexpr milliseconds retransmission{220};
 }  // namespace
 
+struct LinkPool::Asked {
+  Asked(std::shared_ptr<Link> on, Executor executor, const Ask& ask, bool edns)
+      : link(std::move(on)), first(executor, ask, edns) {}
+
+  /// A reply that came beside counts, a failure there does not: the first may still bring one.
+  [[nodiscard]] bool settled() const {
+    if (beside && beside->judged) return true;
+    return first.judged || (first.failure && (!beside || beside->failure));
+  }
+
+  std::shared_ptr<Link> link;
+  std::shared_ptr<Link> fresh;
+  Waiting first;
+  std::unique_ptr<Waiting> beside;  // hardly ever
+  bool trusted = true;              ///< the link, when it was asked
+  bool may_ask = true;              ///< beside it, for it has not been done yet
+};
+
 LinkPool::LinkPool(LinkMaker maker, EdnsHabit& edns)
     : maker_(std::move(maker)),
       terms_(maker_.terms),
@@ -36,12 +54,20 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
   for (;;) {
     Picked link = co_await pick_in_turn(retried ? began : base::TimePoint::min(), limit);
     if (!link) co_return std::unexpected(std::move(link.error()));
-    Waiting waiting(terms_->executor, ask, edns);
-    (*link)->send(waiting);
-    co_await wait(waiting, **link, limit);
+    Asked asked(std::move(*link), terms_->executor, ask, edns);
+    asked.trusted = asked.link->trusted(asked.first.asked_at, pace_.patience(most_patience()));
+    asked.first.wanted_since = began;
+    asked.may_ask = !retried;  // three times in all (RFC 9520 §3.1)
+    asked.link->send(asked.first);
+    beside_.query();
+    co_await wait(asked, limit);
 
-    if (!waiting.done()) {
-      (*link)->timed_out(waiting);
+    const bool fresher = asked.beside && asked.beside->judged;
+    if (fresher) give_up_silent(asked);
+    Waiting& waiting = fresher ? *asked.beside : asked.first;
+    if (!asked.settled()) {
+      if (!asked.first.done()) asked.link->timed_out(asked.first);
+      if (asked.beside && !asked.beside->done()) asked.fresh->timed_out(*asked.beside);
       co_return std::unexpected(fail(Reason::timeout, "no reply in time"));
     }
     if (waiting.failure) {
@@ -80,30 +106,77 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
   }
 }
 
-Awaitable<void> LinkPool::wait(Waiting& waiting, Link& link, base::TimePoint limit) {
+Awaitable<void> LinkPool::wait(Asked& asked, base::TimePoint limit) {
   // Now and then the kernel is asked whether the peer's has confirmed our octets at all: a path
   // that a NAT has forgotten, or that was cut, would otherwise cost the whole time.
-  const base::Clock::duration step = patience();
-  base::TimePoint look = waiting.asked_at + step;
-  while (!waiting.done()) {
-    if (!co_await sleep_until(waiting.woken, std::min(look, limit))) continue;
+  const base::Clock::duration step = confirmed_within();
+  base::TimePoint look = asked.first.asked_at + step;
+  while (!asked.settled()) {
+    const base::TimePoint next = asked.may_ask ? suspicious_at(asked) : base::TimePoint::max();
+    co_await sleep_until(asked.first.woken, std::min({look, next, limit}));
     const base::TimePoint now = base::Clock::now();
-    if (now >= limit) co_return;
-    link.doubt(waiting, step);
+    if (now >= limit || asked.settled()) co_return;
+    if (asked.may_ask) look_after(asked, now);
+    if (now < look) continue;
+    if (!asked.first.done()) asked.link->doubt(asked.first, step);
     look = now + step;
+  }
+}
+
+/// When the link's silence since the question is longer than is usual. One that is not trusted, for
+/// it has long been idle or owes an answer, is given half the time.
+base::TimePoint LinkPool::suspicious_at(const Asked& asked) const {
+  base::Clock::duration patience = pace_.patience(most_patience());
+  if (asked.link->dialing())
+    return asked.first.asked_at + std::min(dial_factor * patience, most_patience());
+  if (!asked.trusted)
+    patience = std::max<base::Clock::duration>(patience / 2, short_patience_least);
+  return std::max(asked.first.asked_at, asked.link->quiet_since()) + patience;
+}
+
+void LinkPool::look_after(Asked& asked, base::TimePoint now) {
+  if (asked.first.done() || now < suspicious_at(asked)) return;
+  if (asked.trusted || asked.link->dialing()) {
+    beside_.owe();
+  } else if (!beside_.take()) {
+    asked.trusted = true;  // then it has the whole time
+    return;
+  }
+  asked.may_ask = false;
+  ask_beside(asked);
+}
+
+void LinkPool::ask_beside(Asked& asked) {
+  asked.link->suspect();
+  Picked fresh = pick(asked.first.asked_at);
+  if (!fresh) return;
+  asked.fresh = std::move(*fresh);
+  asked.beside = std::make_unique<Waiting>(asked.first);
+  terms_->metrics.retry();
+  asked.fresh->send(*asked.beside);
+}
+
+/// A fresh link was answered while the other had nothing to say: it is dead, and whoever waits on
+/// it is asked again. Nor are those trusted that were not heard since either; nobody misses them.
+void LinkPool::give_up_silent(const Asked& asked) {
+  for (const std::shared_ptr<Link>& link : links_) {
+    if (link == asked.fresh || link->closed() || link->dialing()) continue;
+    const bool unheard = link->idle() && link->quiet_since() < asked.first.asked_at;
+    if (link->suspected() || unheard)
+      link->close(LinkEnd::silent, fail(Reason::closed, "silent, while a fresh one was answered"));
   }
 }
 
 /// A segment that was lost is sent again, and confirmed, by then: TCP waits for 200 ms at least
 /// (RFC 6298 §2.4 wants more), and the quickest answer is hardly quicker than the path.
-base::Clock::duration LinkPool::patience() const {
-  const base::Clock::duration half = terms_->upstream.timeout / 2;
-  if (quickest_.count() == 0) return half;
-  return std::min<base::Clock::duration>(half, retransmission + 2 * quickest_);
+base::Clock::duration LinkPool::confirmed_within() const {
+  if (quickest_.count() == 0) return most_patience();
+  return std::min<base::Clock::duration>(most_patience(), retransmission + 2 * quickest_);
 }
 
 /// What was quick once, on another path perhaps, is forgotten bit by bit.
 void LinkPool::answered_within(base::Clock::duration time) {
+  pace_.took(time);
   quickest_ = quickest_.count() == 0 ? time : std::min(time, quickest_ + quickest_ / 8);
 }
 
@@ -141,8 +214,8 @@ LinkPool::Picked LinkPool::pick(base::TimePoint dialed_after) {
 /// A link that ends with its last question makes room for its successor at once; but an upstream
 /// that lets them end slowly gets no more than twice as many.
 bool LinkPool::may_dial() const {
-  const auto lasting =
-      std::ranges::count_if(links_, [](const auto& link) { return !link->retired(); });
+  const auto lasting = std::ranges::count_if(
+      links_, [](const auto& link) { return !link->retired() && !link->suspected(); });
   return static_cast<std::size_t>(lasting) < terms_->upstream.links &&
          links_.size() < 2 * terms_->upstream.links;
 }

@@ -32,7 +32,8 @@ constexpr std::array<ReasonRow, reasons> reason_rows{{
     {Reason::ours, "ours", us, other_upstream},
 }};
 
-constexpr std::array<std::string_view, link_ends> end_labels{"idle", "peer", "error", "closing"};
+constexpr std::array<std::string_view, link_ends> end_labels{"idle", "peer", "error", "closing",
+                                                             "silent"};
 constexpr std::array<std::string_view, 7> rcode_labels{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
                                                        "NOTIMP",  "REFUSED", "other"};
 
@@ -85,6 +86,7 @@ Failure make_failure(Reason reason, std::string_view upstream, std::string_view 
 UpstreamMetrics::UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream& upstream)
     : queries_(sheet.counter("sallyport_upstream_queries_total", labels_of(upstream))),
       retries_(sheet.counter("sallyport_upstream_retries_total", labels_of(upstream))),
+      suspected_(sheet.counter("sallyport_upstream_links_suspected_total", labels_of(upstream))),
       mismatches_(
           sheet.counter("sallyport_upstream_mismatched_replies_total", labels_of(upstream))),
       connected_(connections(sheet, upstream, "ok", "false")),
@@ -106,6 +108,14 @@ UpstreamMetrics::UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream&
   for (std::size_t i = 0; i < replies_.size(); ++i) {
     replies_[i] = &sheet.counter("sallyport_upstream_replies_total",
                                  with(labels_of(upstream), "rcode", rcode_labels[i]));
+  }
+  if (upstream.early_data) {
+    const auto early_data = [&](std::string_view result) {
+      return &sheet.counter("sallyport_upstream_early_data_total",
+                            with(labels_of(upstream), "result", result));
+    };
+    early_accepted_ = early_data("accepted");
+    early_rejected_ = early_data("rejected");
   }
   if (!conf::row_of(upstream.protocol).http) return;
   goaways_ = &sheet.counter("sallyport_upstream_goaways_total", labels_of(upstream));

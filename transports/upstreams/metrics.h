@@ -45,8 +45,14 @@ struct Failure {
 Failure make_failure(Reason reason, std::string_view upstream, std::string_view detail);
 
 /// Why a link ended: the `reason` label of sallyport_upstream_disconnections_total.
-enum class LinkEnd : std::uint8_t { idle, peer, error, closing };
-inline constexpr std::size_t link_ends = 4;
+enum class LinkEnd : std::uint8_t {
+  idle,
+  peer,
+  error,
+  closing,
+  silent  ///< while a fresh one was answered
+};
+inline constexpr std::size_t link_ends = 5;
 
 class UpstreamMetrics {
  public:
@@ -54,6 +60,7 @@ class UpstreamMetrics {
 
   void query() { queries_.add(); }
   void retry() { retries_.add(); }
+  void suspected() { suspected_.add(); }
   void mismatch() { mismatches_.add(); }
   void reply(dns::Rcode rcode, base::Clock::duration took);
   void error(Reason reason) { errors_[static_cast<std::size_t>(reason)]->add(); }
@@ -62,6 +69,11 @@ class UpstreamMetrics {
   void goaway() {
     if (goaways_ != nullptr) goaways_->add();
   }
+  /// Over QUIC: the queries of the first packets were taken, or had to be asked again.
+  void early_data(bool accepted) {
+    base::Counter* const counter = accepted ? early_accepted_ : early_rejected_;
+    if (counter != nullptr) counter->add();
+  }
   void connected(bool resumed) { (resumed ? connected_resumed_ : connected_).add(); }
   void connection_failed(Reason reason);
   void disconnected(LinkEnd end) { disconnections_[static_cast<std::size_t>(end)]->add(); }
@@ -69,6 +81,7 @@ class UpstreamMetrics {
  private:
   base::Counter& queries_;
   base::Counter& retries_;
+  base::Counter& suspected_;
   base::Counter& mismatches_;
   base::Counter& connected_;
   base::Counter& connected_resumed_;
@@ -77,7 +90,9 @@ class UpstreamMetrics {
   base::Counter& connection_certificates_;
   base::Counter& connection_failures_;
   base::DurationHistogram& durations_;
-  base::Counter* goaways_ = nullptr;  // over HTTP alone
+  base::Counter* goaways_ = nullptr;         // over HTTP alone
+  base::Counter* early_accepted_ = nullptr;  // where it may be sent
+  base::Counter* early_rejected_ = nullptr;
   std::array<base::Counter*, 9> http_statuses_{};
   std::array<base::Counter*, reasons> errors_{};
   std::array<base::Counter*, link_ends> disconnections_{};

@@ -89,7 +89,8 @@ class QuicLink final : public Link, private quic::Connection::Host {
 
   // as a Link
   [[nodiscard]] bool room() const override {
-    return question_codec_ == nullptr || question_codec_->room();
+    // Open and without a codec it is over: its coroutine has not said so yet.
+    return question_codec_ != nullptr ? question_codec_->room() : !is_open();
   }
   void transmit(Waiting& waiting) override { question_codec_->transmit(waiting); }
   void forget(Waiting& waiting) override {
@@ -109,6 +110,7 @@ class QuicLink final : public Link, private quic::Connection::Host {
   void closed(quic::Connection& connection, quic::End end) override;
   void wants_turn(quic::Connection& connection) override;
   void migrated(quic::Connection&) override {}
+  void early_data(quic::Connection&, quic::EarlyData result) override;
   void new_token(quic::Connection&, base::Bytes token) override;
 
   QuicTerms& quic_terms_;  // the base keeps them

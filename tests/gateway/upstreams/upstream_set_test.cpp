@@ -192,7 +192,7 @@ TEST_F(UpstreamSetTest, WithoutABudgetItTakesASuspicion) {
   EXPECT_EQ(resolve(&trace)->rcode, dns::Rcode::nxdomain);
   ASSERT_EQ(trace.size(), 2U);
   EXPECT_EQ(trace[1].why, Why::silence);
-  EXPECT_GE(trace[1].began, Member::patience_least);
+  EXPECT_GE(trace[1].began, transports::Pace::patience_least);
   EXPECT_EQ(set->states()[0].standing, Standing::suspected);
   EXPECT_EQ(first.asked, 102U) << "the probe came at once";
   // Nobody else pays while the suspicion lasts.

@@ -1,6 +1,6 @@
 // How quickly an upstream answers: the smoothed time of an exchange (RFC 6298 §2) and the time that
-// one in twenty of the recent ones exceeds. Plain values without heap; the set's thread alone
-// touches them.
+// one in twenty of the recent ones exceeds; and how long a silence is nothing to worry about. Plain
+// values without heap; their owner's thread alone touches them.
 #pragma once
 
 #include <array>
@@ -10,13 +10,17 @@
 
 #include "base/clock.h"
 
-namespace gateway::upstreams {
+namespace transports {
 
 class Pace {
  public:
   using Duration = std::chrono::microseconds;
   /// Fewer exchanges than this say nothing about the slowest twentieth.
   static constexpr unsigned known_from = 8;
+  /// So many times the slowest twentieth, within these bounds, and who is silent is suspected.
+  static constexpr int patience_factor = 2;
+  static constexpr std::chrono::milliseconds patience_least{100};
+  static constexpr std::chrono::milliseconds patience_unknown{400};
 
   /// One exchange took this long. One that was given up counts with the time that it had: it would
   /// have taken longer.
@@ -27,6 +31,8 @@ class Pace {
   [[nodiscard]] Duration smoothed() const { return Duration{smoothed_ >> smoothing_bits}; }
   /// Of the last hundred or so exchanges.
   [[nodiscard]] Duration p95() const { return p95_; }
+  /// How long nothing need be heard; never longer than `most`.
+  [[nodiscard]] base::Clock::duration patience(base::Clock::duration most) const;
 
  private:
   /// Two buckets for each doubling of a microsecond, up to 16 s.
@@ -48,4 +54,4 @@ class Pace {
   Duration p95_{0};
 };
 
-}  // namespace gateway::upstreams
+}  // namespace transports

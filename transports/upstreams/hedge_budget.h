@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace gateway::upstreams {
+namespace transports {
 
 class HedgeBudget {
  public:
@@ -29,4 +29,4 @@ class HedgeBudget {
   std::int64_t hundredths_ = 0;
 };
 
-}  // namespace gateway::upstreams
+}  // namespace transports

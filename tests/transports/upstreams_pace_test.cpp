@@ -1,9 +1,9 @@
 // Smoothed time and slowest twentieth of made-up exchanges.
-#include "gateway/upstreams/pace.h"
+#include "transports/upstreams/pace.h"
 
 #include <gtest/gtest.h>
 
-namespace gateway::upstreams {
+namespace transports {
 namespace {
 
 using namespace std::chrono_literals;
@@ -54,4 +54,4 @@ TEST(Pace, TakesWhatIsNoTimeAtAllAndWhatIsAnEternity) {
 }
 
 }  // namespace
-}  // namespace gateway::upstreams
+}  // namespace transports

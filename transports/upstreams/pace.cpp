@@ -1,10 +1,10 @@
 // Pace: a histogram that forgets.
-#include "gateway/upstreams/pace.h"
+#include "transports/upstreams/pace.h"
 
 #include <algorithm>
 #include <bit>
 
-namespace gateway::upstreams {
+namespace transports {
 
 void Pace::took(base::Clock::duration time) {
   const std::int64_t microseconds =
@@ -22,6 +22,12 @@ void Pace::took(base::Clock::duration time) {
   weight_ += weight;
   ++samples_;
   if (samples_ < 4 * known_from || samples_ % known_from == 0) p95_ = slowest_twentieth();
+}
+
+base::Clock::duration Pace::patience(base::Clock::duration most) const {
+  if (!known()) return std::min<base::Clock::duration>(patience_unknown, most);
+  return std::clamp<base::Clock::duration>(
+      patience_factor * p95_, std::min<base::Clock::duration>(patience_least, most), most);
 }
 
 /// 1, 1.5, 2, 3, 4, 6, 8, 12, ...: where the buckets begin.
@@ -53,4 +59,4 @@ Pace::Duration Pace::slowest_twentieth() const {
   return Duration{0};
 }
 
-}  // namespace gateway::upstreams
+}  // namespace transports
