@@ -68,7 +68,7 @@ void Home::fly(Flight& flight) {
 
 void Home::fly_unless_known(Flight& flight) {
   land_when_over(flight, [&] {
-    Outcome known = found_meanwhile(flight.key);
+    Outcome known = flight.is_refresh ? nullptr : found_meanwhile(flight.key);
     return known ? known : exchange(flight);
   });
 }

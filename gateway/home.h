@@ -46,7 +46,7 @@ class Home {
   /// Exchange, match, store; then the flight is landed, whatever happens.
   void fly(Flight& flight);
   /// The same for one that comes from another worker: while it was on its way here, another flight
-  /// for the question may have landed.
+  /// for the question may have landed. A refresh knows that there is an answer.
   void fly_unless_known(Flight& flight);
 
   /// The life of a query, told; see Explainer.
