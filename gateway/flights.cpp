@@ -1,23 +1,36 @@
-// Joining and landing flights.
+// Joining, leaving and landing flights.
 #include "gateway/flights.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace gateway {
 
-bool Flights::add(const FlightKey& key, Waiter waiter) {
-  Segment& segment = segment_of(key);
+Flight* Flights::join(const FlightKey& key, base::TimePoint now, base::TimePoint deadline,
+                      Passenger& passenger) {
+  passenger.hash_ = key.hash;
+  Segment& segment = segment_of(key.hash);
   const std::scoped_lock lock{segment.mutex};
-  auto [flight, is_new] = segment.flights.try_emplace(key);
-  flight->second.waiters.push_back(std::move(waiter));
-  return is_new;
+  const auto found = segment.under_way.find(key);
+  const bool is_new = found == segment.under_way.end();
+  Flight& flight = is_new ? begin(segment, key, now, deadline) : **found;
+  flight.passengers.push_back(passenger);
+  passenger.flight_ = &flight;
+  return is_new ? &flight : nullptr;
 }
 
-bool Flights::is_late(const FlightKey& key, base::Clock::duration patience) {
-  Segment& segment = segment_of(key);
+bool Flights::leave(Passenger& passenger) {
+  const std::scoped_lock lock{segment_of(passenger.hash_).mutex};
+  Flight* const flight = std::exchange(passenger.flight_, nullptr);
+  if (flight == nullptr) return false;
+  flight->passengers.erase(flight->passengers.iterator_to(passenger));
+  return true;
+}
+
+bool Flights::is_late(const FlightKey& key, base::TimePoint now, base::Clock::duration patience) {
+  Segment& segment = segment_of(key.hash);
   const std::scoped_lock lock{segment.mutex};
-  const auto flight = segment.flights.find(key);
-  return flight != segment.flights.end() && base::Clock::now() - flight->second.began >= patience;
+  const auto flight = segment.under_way.find(key);
+  return flight != segment.under_way.end() && now - (*flight)->began >= patience;
 }
 
 bool Flights::reserve_refresh(std::uint32_t most) {
@@ -27,50 +40,65 @@ bool Flights::reserve_refresh(std::uint32_t most) {
   return false;
 }
 
-bool Flights::begin_refresh(const FlightKey& key) {
-  Segment& segment = segment_of(key);
+Flight* Flights::begin_refresh(const FlightKey& key, base::TimePoint now,
+                               base::TimePoint deadline) {
+  Segment& segment = segment_of(key.hash);
   const std::scoped_lock lock{segment.mutex};
-  auto [flight, is_new] = segment.flights.try_emplace(key);
-  if (is_new) {
-    flight->second.is_refresh = true;
-  } else {
+  if (segment.under_way.contains(key)) {
     give_back_refresh();
+    return nullptr;
   }
-  return is_new;
+  Flight& flight = begin(segment, key, now, deadline);
+  flight.is_refresh = true;
+  return &flight;
 }
 
-void Flights::land(const FlightKey& key, std::shared_ptr<const Landed> landed) {
-  Flight flight;
+Flight& Flights::begin(Segment& segment, const FlightKey& key, base::TimePoint now,
+                       base::TimePoint deadline) {
+  Flight& flight = segment.flights.take();
+  flight.key = key;
+  flight.began = now;
+  flight.deadline = deadline;
+  flight.is_refresh = false;
+  segment.under_way.insert(&flight);
+  return flight;
+}
+
+void Flights::land(Flight& flight, std::shared_ptr<const Landed> landed) {
+  if (flight.is_refresh) count_refresh(*landed);
+  decltype(flight.passengers) passengers;
   {
-    Segment& segment = segment_of(key);
+    Segment& segment = segment_of(flight.key.hash);
     const std::scoped_lock lock{segment.mutex};
-    if (auto ended = segment.flights.extract(key)) flight = std::move(ended.mapped());
+    passengers.swap(flight.passengers);
+    for (Passenger& passenger : passengers) passenger.flight_ = nullptr;
+    segment.under_way.erase(&flight);
+    segment.flights.give_back(flight);
   }
-  if (flight.is_refresh) {
-    give_back_refresh();
-    const dns::Rcode rcode = landed->answer.rcode;
-    const bool renewed = rcode == dns::Rcode::noerror || rcode == dns::Rcode::nxdomain;
-    ++(renewed ? refresh_stats_.renewed : refresh_stats_.failed);
-  }
-  std::vector<Waiter>& waiters = flight.waiters;
-  std::ranges::stable_sort(waiters, std::ranges::less{}, &Waiter::home);
-  for (auto first = waiters.begin(); first != waiters.end();) {
-    Mailbox* const home = first->home;
-    const auto last = std::find_if(first, waiters.end(),
-                                   [home](const Waiter& waiter) { return waiter.home != home; });
-    std::vector<Handler> handlers;
-    for (; first != last; ++first) handlers.push_back(std::move(first->handler));
-    home->push([handlers = std::move(handlers), landed]() mutable {
-      for (Handler& handler : handlers) std::move(handler)(landed);
+  while (!passengers.empty()) {
+    Passenger& passenger = passengers.front();
+    passengers.pop_front();
+    passenger.landed_ = landed;
+    // Who has been told may be gone, or wait for another flight.
+    passenger.home_.push([told = &passenger] {
+      const std::shared_ptr<const Landed> answer = std::move(told->landed_);
+      told->landed(*answer);
     });
   }
+}
+
+void Flights::count_refresh(const Landed& landed) {
+  give_back_refresh();
+  const dns::Rcode rcode = landed.answer.rcode;
+  const bool renewed = rcode == dns::Rcode::noerror || rcode == dns::Rcode::nxdomain;
+  ++(renewed ? refresh_stats_.renewed : refresh_stats_.failed);
 }
 
 std::size_t Flights::size() const {
   std::size_t count = 0;
   for (const Segment& segment : segments_) {
     const std::scoped_lock lock{segment.mutex};
-    count += segment.flights.size();
+    count += segment.under_way.size();
   }
   return count;
 }

@@ -9,20 +9,16 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
-#include <utility>
-#include <vector>
 
-#include <boost/asio/any_completion_handler.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/intrusive/list.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "base/clock.h"
 #include "dns/answer.h"
 #include "dns/request.h"
 #include "gateway/mailbox.h"
-#include "transports/awaitable.h"
 #include "transports/query.h"
+#include "transports/spares.h"
 
 namespace gateway {
 
@@ -44,6 +40,40 @@ struct FlightKey {
   }
 };
 
+struct Flight;
+
+/// Who waits for a flight, on its own worker's thread. Owned by that worker, and there until it has
+/// been told or has left.
+class Passenger : public boost::intrusive::list_base_hook<
+                      boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+ public:
+  Passenger(const Passenger&) = delete;
+  Passenger& operator=(const Passenger&) = delete;
+
+ protected:
+  explicit Passenger(Mailbox& home) : home_(home) {}
+  ~Passenger() = default;
+
+  /// Once, through the loop, unless it leaves.
+  virtual void landed(const Landed& landed) = 0;
+
+ private:
+  friend class Flights;
+  Mailbox& home_;
+  Flight* flight_ = nullptr;  // under its segment's lock; null once that has landed
+  std::uint64_t hash_ = 0;    // of the flight's key
+  std::shared_ptr<const Landed> landed_;
+};
+
+/// An exchange under way. Owned by Flights; who launches it may look at it until it lands.
+struct Flight : transports::Spare {
+  FlightKey key;
+  base::TimePoint began;
+  base::TimePoint deadline;  ///< of the query that began it
+  bool is_refresh = false;
+  boost::intrusive::list<Passenger, boost::intrusive::constant_time_size<false>> passengers;
+};
+
 /// Owned by App. Locks are taken for misses only, one segment at a time.
 class Flights {
  public:
@@ -51,51 +81,28 @@ class Flights {
   Flights(const Flights&) = delete;
   Flights& operator=(const Flights&) = delete;
 
-  /// Waits for the flight of `key`. When there was none, it is begun and `launch` is called, under
-  /// no lock, before the wait: it must see to it that land() comes, by the deadline of the query
-  /// that began the flight.
-  template <class Launch>
-  transports::Awaitable<std::shared_ptr<const Landed>> join(const FlightKey& key, Mailbox& home,
-                                                            Launch launch) {
-    return boost::asio::async_initiate<const boost::asio::use_awaitable_t<transports::Executor>,
-                                       void(std::shared_ptr<const Landed>)>(
-        [this](auto handler, const FlightKey& at, Mailbox* mailbox, Launch begin) {
-          if (add(at, {mailbox, std::move(handler)})) begin();
-        },
-        transports::use_awaitable, key, &home, std::move(launch));
-  }
-
-  /// The same for who has something else to give: null when the flight has not landed within
-  /// `patience`. It goes on all the same.
-  template <class Launch>
-  transports::Awaitable<std::shared_ptr<const Landed>> join_for(base::Clock::duration patience,
-                                                                const FlightKey& key, Mailbox& home,
-                                                                Launch launch) {
-    return boost::asio::async_initiate<const boost::asio::use_awaitable_t<transports::Executor>,
-                                       void(std::shared_ptr<const Landed>)>(
-        [this, patience](auto handler, const FlightKey& at, Mailbox* mailbox, Launch begin) {
-          const auto race = std::make_shared<Race>(std::move(handler), mailbox->executor());
-          const bool is_new = add(at, {mailbox, [race](std::shared_ptr<const Landed> landed) {
-                                         race->end(std::move(landed));
-                                       }});
-          race->timer.expires_after(patience);
-          race->timer.async_wait([race](boost::system::error_code) { race->end(nullptr); });
-          if (is_new) begin();
-        },
-        transports::use_awaitable, key, &home, std::move(launch));
-  }
+  /// `passenger` waits for the flight of `key`. When there was none it is begun and given: the
+  /// caller must see to it that land() comes, by the deadline.
+  [[nodiscard]] Flight* join(const FlightKey& key, base::TimePoint now, base::TimePoint deadline,
+                             Passenger& passenger);
+  /// It waits no longer; the flight goes on all the same. False when that has landed: the passenger
+  /// is about to be told.
+  bool leave(Passenger& passenger);
 
   /// Whether the question has been under way for so long. Who then has something else to give does
-  /// not wait at all: so those who leave a flight before it lands are no more than came in the
-  /// beginning.
-  [[nodiscard]] bool is_late(const FlightKey& key, base::Clock::duration patience);
+  /// not wait at all.
+  [[nodiscard]] bool is_late(const FlightKey& key, base::TimePoint now,
+                             base::Clock::duration patience);
 
-  /// Room for a flight that nobody waits for, of `most` at a time. Given back when it lands.
-  [[nodiscard]] bool reserve_refresh(std::uint32_t most);
+  /// A place among the refreshes that may be under way at once; false: there are as many. It is
+  /// given back when the refresh lands, or here.
+  bool reserve_refresh(std::uint32_t most);
   void give_back_refresh() { refreshing_.fetch_sub(1); }
-  /// Begins one under such a reservation. False, and the reservation is given back: the question is
-  /// under way already.
-  [[nodiscard]] bool begin_refresh(const FlightKey& key);
+  /// A flight that nobody waits for yet, with a place of its own; like join(), the caller must see
+  /// to it that it lands. Null, and the place is given back, when the question is under way
+  /// already.
+  [[nodiscard]] Flight* begin_refresh(const FlightKey& key, base::TimePoint now,
+                                      base::TimePoint deadline);
 
   struct RefreshStats {
     std::atomic<std::uint64_t> renewed{0};
@@ -103,50 +110,33 @@ class Flights {
   };
   [[nodiscard]] const RefreshStats& refreshes() const { return refresh_stats_; }
 
-  /// Ends the flight: everybody who waits gets `landed`, each worker in one burst.
-  void land(const FlightKey& key, std::shared_ptr<const Landed> landed);
+  /// Ends the flight: everybody who waits is told, each worker in one burst.
+  void land(Flight& flight, std::shared_ptr<const Landed> landed);
 
   [[nodiscard]] std::size_t size() const;
 
  private:
-  using Handler = boost::asio::any_completion_handler<void(std::shared_ptr<const Landed>)>;
-  struct Waiter {
-    Mailbox* home;
-    Handler handler;
-  };
-  /// The flight's end or the timer's, whichever is first; both come on the waiter's worker.
-  struct Race {
-    Race(Handler who, transports::Executor executor)
-        : handler(std::move(who)), timer(std::move(executor)) {}
-    void end(std::shared_ptr<const Landed> landed) {
-      if (!handler) return;
-      timer.cancel();
-      std::exchange(handler, {})(std::move(landed));
-    }
-
-    Handler handler;
-    boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>,
-                                      transports::Executor>
-        timer;
-  };
-  struct Flight {
-    std::vector<Waiter> waiters;
-    base::TimePoint began = base::Clock::now();
-    bool is_refresh = false;
-  };
   struct Hash {
+    using is_transparent = void;
     std::size_t operator()(const FlightKey& key) const { return key.hash; }
+    std::size_t operator()(const Flight* flight) const { return flight->key.hash; }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const FlightKey& key, const Flight* flight) const { return key == flight->key; }
+    bool operator()(const Flight* flight, const FlightKey& key) const { return key == flight->key; }
+    bool operator()(const Flight* left, const Flight* right) const { return left == right; }
   };
   struct Segment {
     mutable std::mutex mutex;
-    std::unordered_map<FlightKey, Flight, Hash> flights;
+    boost::unordered_flat_set<Flight*, Hash, Equal> under_way;
+    transports::Spares<Flight, 64> flights;
   };
 
-  /// True when this waiter is the first: there was no such flight.
-  bool add(const FlightKey& key, Waiter waiter);
-  Segment& segment_of(const FlightKey& key) {
-    return segments_[(key.hash >> 48) % segments_.size()];
-  }
+  static Flight& begin(Segment& segment, const FlightKey& key, base::TimePoint now,
+                       base::TimePoint deadline);
+  void count_refresh(const Landed& landed);
+  Segment& segment_of(std::uint64_t hash) { return segments_[(hash >> 48) % segments_.size()]; }
 
   std::array<Segment, 32> segments_;
   std::atomic<std::uint32_t> refreshing_{0};

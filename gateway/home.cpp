@@ -52,55 +52,59 @@ std::shared_ptr<const Landed> landed(dns::KeptAnswer answer, transports::Source 
   return std::make_shared<const Landed>(std::move(answer), source);
 }
 
+std::shared_ptr<const Landed> failed(const FlightKey& key, dns::Ede code, std::string text) {
+  return landed(failure_answer(key.question, code, std::move(text)), transports::Source::failure);
+}
+
 }  // namespace
 
 std::shared_ptr<upstreams::Sets> Home::replace(std::shared_ptr<upstreams::Sets> next) {
   return std::exchange(upstreams_, std::move(next));
 }
 
-void Home::fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose) {
-  land_whatever_happens(key, [&] {
-    if (purpose == Purpose::answer) {
-      if (auto found = found_meanwhile(key)) return parts_.flights.land(key, std::move(found));
-    }
-    exchange(key, deadline);
+void Home::fly(Flight& flight) {
+  land_when_over(flight, [&] { return exchange(flight); });
+}
+
+void Home::fly_unless_known(Flight& flight) {
+  land_when_over(flight, [&] {
+    Outcome known = flight.is_refresh ? nullptr : found_meanwhile(flight.key);
+    return known ? known : exchange(flight);
   });
 }
 
 /// Memory or descriptors may be short: those who wait get an answer all the same.
 template <class Work>
-void Home::land_whatever_happens(const FlightKey& key, Work&& work) {
+void Home::land_when_over(Flight& flight, Work work) {
+  Outcome outcome;
   try {
-    work();
+    outcome = work();
   } catch (const std::exception& error) {
     parts_.log.error("exchange failed", {{"error", error.what()}});
-    parts_.flights.land(key,
-                        landed(failure_answer(key.question, dns::Ede::other, "out of resources"),
-                               transports::Source::failure));
+    outcome = failed(flight.key, dns::Ede::other, "out of resources");
   }
+  if (outcome) parts_.flights.land(flight, std::move(outcome));
 }
 
-void Home::exchange(const FlightKey& key, base::TimePoint deadline) {
-  if (!upstreams_) {
-    return parts_.flights.land(
-        key, landed(failure_answer(key.question, dns::Ede::not_ready, "no upstream yet"),
-                    transports::Source::failure));
-  }
-  upstreams_->begin({key.question, key.dnssec_ok, key.checking_disabled}, deadline,
-                    Flying{this, key, deadline, upstreams_});
+Home::Outcome Home::exchange(Flight& flight) {
+  const FlightKey& key = flight.key;
+  if (!upstreams_) return failed(key, dns::Ede::not_ready, "no upstream yet");
+  upstreams_->begin({key.question, key.dnssec_ok, key.checking_disabled}, flight.deadline,
+                    Flying{this, &flight, upstreams_});
+  return nullptr;
 }
 
 void Home::Flying::operator()(upstreams::Race::Reply reply) const {
-  home->land_whatever_happens(key, [&] { home->replied(*this, std::move(reply)); });
+  home->land_when_over(*flight, [&] { return home->replied(*this, std::move(reply)); });
 }
 
-void Home::replied(const Flying& flying, upstreams::Race::Reply reply) {
+Home::Outcome Home::replied(const Flying& flying, upstreams::Race::Reply reply) {
   if (!reply && upstreams_ && upstreams_ != flying.asked)  // the old ones were closed under it
-    return exchange(flying.key, flying.deadline);
-  parts_.flights.land(flying.key, store(flying.key, *flying.asked, std::move(reply)));
+    return exchange(*flying.flight);
+  return store(flying.flight->key, *flying.asked, std::move(reply));
 }
 
-std::shared_ptr<const Landed> Home::found_meanwhile(const FlightKey& key) {
+Home::Outcome Home::found_meanwhile(const FlightKey& key) {
   const base::EpochBatch batch{parts_.epoch};
   const cache::Found found =
       parts_.cache.find(parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled),
@@ -116,8 +120,8 @@ conf::Cache Home::cache_limits() {
   return parts_.snapshots.current().config.cache;
 }
 
-std::shared_ptr<const Landed> Home::store(const FlightKey& key, const upstreams::Sets& asked,
-                                          base::Result<dns::KeptAnswer> reply) {
+Home::Outcome Home::store(const FlightKey& key, const upstreams::Sets& asked,
+                          base::Result<dns::KeptAnswer> reply) {
   const conf::Cache limits = cache_limits();
   const bool keep = !upstreams_ || upstreams_->leads_like(asked, key.question.name);
   const cache::Key at = parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled);

@@ -43,11 +43,11 @@ class Home {
   /// For the sets: hedges and probes are due by it.
   [[nodiscard]] transports::TimerWheel& timers() { return timers_; }
 
-  /// What a flight is for: a question that the cache cannot answer, or one that it soon cannot.
-  enum class Purpose : std::uint8_t { answer, refresh };
-
   /// Exchange, match, store; then the flight is landed, whatever happens.
-  void fly(const FlightKey& key, base::TimePoint deadline, Purpose purpose = Purpose::answer);
+  void fly(Flight& flight);
+  /// The same for one that comes from another worker: while it was on its way here, another flight
+  /// for the question may have landed. A refresh knows that there is an answer.
+  void fly_unless_known(Flight& flight);
 
   /// The life of a query, told; see Explainer.
   void explain(const admin::ExplainOrder& order,
@@ -59,23 +59,22 @@ class Home {
     void operator()(upstreams::Race::Reply reply) const;
 
     Home* home;
-    FlightKey key;
-    base::TimePoint deadline;
+    Flight* flight;
     std::shared_ptr<upstreams::Sets> asked;
   };
 
+  /// What a flight gave, or null while it is in the air.
+  using Outcome = std::shared_ptr<const Landed>;
   template <class Work>
-  void land_whatever_happens(const FlightKey& key, Work&& work);
-  void exchange(const FlightKey& key, base::TimePoint deadline);
-  void replied(const Flying& flying, upstreams::Race::Reply reply);
-  /// Another flight for the question may have landed between the look-up that missed and the start
-  /// of this one.
-  std::shared_ptr<const Landed> found_meanwhile(const FlightKey& key);
+  void land_when_over(Flight& flight, Work work);
+  Outcome exchange(Flight& flight);
+  Outcome replied(const Flying& flying, upstreams::Race::Reply reply);
+  Outcome found_meanwhile(const FlightKey& key);
   conf::Cache cache_limits();
   /// `asked`: where the reply comes from. One that a reload has led elsewhere is answered, and not
   /// kept.
-  std::shared_ptr<const Landed> store(const FlightKey& key, const upstreams::Sets& asked,
-                                      base::Result<dns::KeptAnswer> reply);
+  Outcome store(const FlightKey& key, const upstreams::Sets& asked,
+                base::Result<dns::KeptAnswer> reply);
   cache::History history_with(const cache::Key& key, const dns::AnswerView& next,
                               base::Seconds32 now);
 

@@ -1,5 +1,5 @@
-// Work handed to another worker: pushed under a short lock, and the receiver is woken once per
-// burst.
+// Work handed to a worker: by another one under a short lock, by itself without; either way it is
+// done once the loop comes round, and the worker is woken once per burst.
 #pragma once
 
 #include <functional>
@@ -21,33 +21,49 @@ class Mailbox {
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
-  [[nodiscard]] boost::asio::io_context::executor_type executor() const {
-    return context_.get_executor();
-  }
-
   void push(Work work) {
-    bool wake = false;
-    {
-      const std::scoped_lock lock{mutex_};
-      wake = waiting_.empty();
-      waiting_.push_back(std::move(work));
-    }
-    if (wake) boost::asio::post(context_, [this] { drain(); });
+    const bool at_home = context_.get_executor().running_in_this_thread();
+    if (at_home ? own_.put(std::move(work)) : put_from_outside(std::move(work)))
+      boost::asio::post(context_, [this, at_home] { drain(at_home); });
   }
 
  private:
-  void drain() {
-    std::vector<Work> burst;
+  /// Two rows, so that their memory is used again.
+  struct Burst {
+    /// True for the first: somebody has to see to it.
+    bool put(Work work) {
+      waiting.push_back(std::move(work));
+      return waiting.size() == 1;
+    }
+    void run() {
+      for (Work& work : running) work();
+      running.clear();
+    }
+    std::vector<Work> waiting;
+    std::vector<Work> running;
+  };
+
+  bool put_from_outside(Work work) {
+    const std::scoped_lock lock{mutex_};
+    return others_.put(std::move(work));
+  }
+
+  void drain(bool own) {
+    if (own) {
+      own_.waiting.swap(own_.running);
+      return own_.run();
+    }
     {
       const std::scoped_lock lock{mutex_};
-      burst.swap(waiting_);
+      others_.waiting.swap(others_.running);
     }
-    for (Work& work : burst) work();
+    others_.run();
   }
 
   boost::asio::io_context& context_;
+  Burst own_;  // the worker's thread alone touches it
   std::mutex mutex_;
-  std::vector<Work> waiting_;
+  Burst others_;  // `waiting` under the lock, `running` on the worker's thread
 };
 
 }  // namespace gateway

@@ -49,23 +49,6 @@ std::uint32_t least_ttl_of(const dns::AnswerView& answer) {
   return std::min(facts.least_ttl, most_age_of(facts));
 }
 
-/// Lends `write` memory for an answer made of `view`, and keeps what it wrote: short ones in no
-/// more than they need.
-template <class Write>
-void with_room_for(const dns::AnswerView& view, transports::Answer& answer, Write write) {
-  const std::size_t room = std::min(view.wire.size() + extras_room, dns::message_size_max);
-  std::array<std::uint8_t, 2 * extras_room> lent;
-  if (room > lent.size()) answer.wire.resize(room);
-  transports::Reply reply{room > lent.size() ? base::MutableBytes{answer.wire} : lent, 0, {}};
-  write(reply);
-  if (room > lent.size()) {
-    answer.wire.resize(reply.size);
-  } else {
-    answer.wire.assign(lent.begin(), lent.begin() + reply.size);
-  }
-  answer.summary = reply.summary;
-}
-
 }  // namespace
 
 base::TimePoint Pipeline::begin_batch() {
@@ -83,7 +66,7 @@ void Pipeline::end_batch() {
   parts_.epoch.end();
   if (refreshes_noted_ != 0 && !refreshes_posted_) {
     refreshes_posted_ = true;
-    parts_.mailbox.push([this] { begin_refreshes(); });
+    parts_.here.mailbox->push([this] { begin_refreshes(); });
   }
 }
 
@@ -101,31 +84,11 @@ bool Pipeline::answer_now(const Query& query, Reply& reply) {
   return judge(query, reply) || find(query, reply);
 }
 
-transports::Awaitable<transports::Answer> Pipeline::answer(Query query) {
-  transports::Answer answer;
-  HomePort home;
-  std::optional<base::Clock::duration> patience;
-  {
-    const transports::Batch batch{*this};
-    if (find_above(query, answer)) co_return answer;
-    home = home_of(key_of(query).hash);
-    patience = patience_of(query);
-    if (patience && parts_.flights.is_late(flight_key_of(query), *patience) &&
-        answer_known(query, answer)) {
-      co_return answer;
-    }
-  }
-  std::shared_ptr<const Landed> landed = co_await join(query, home, patience);
-  if (!landed) {  // RFC 8767 §5: the client's timer
-    {
-      const transports::Batch batch{*this};
-      if (answer_known(query, answer)) co_return answer;
-    }
-    landed = co_await join(query, home, std::nullopt);  // what was stale was evicted meanwhile
-  }
+void Pipeline::answer(const Query& query, transports::PromisedAnswer promise) {
   const transports::Batch batch{*this};
-  answer_landed(query, *landed, answer);
-  co_return answer;
+  Waiting& waiting = waiting_.take(*this);
+  waiting.begin(query, std::move(promise));
+  join(waiting);
 }
 
 bool Pipeline::judge(const Query& query, Reply& reply) {
@@ -183,10 +146,10 @@ bool Pipeline::find(const Query& query, Reply& reply) {
     return true;
   }
   counters_.cache_miss();
-  return false;
+  return find_above(query, reply) || serve_known_if_late(query, found, reply);
 }
 
-bool Pipeline::find_above(const Query& query, transports::Answer& answer) {
+bool Pipeline::find_above(const Query& query, Reply& reply) {
   // Above a route's name others are asked: that they know of nothing below says nothing here.
   const std::size_t route_size = snapshot_->routes.find(query.request.question.name).suffix_size;
   const cache::Found cut = parts_.cache.find_cut(key_of(query), base::seconds_of(now_), route_size);
@@ -194,23 +157,27 @@ bool Pipeline::find_above(const Query& query, transports::Answer& answer) {
   const dns::KeptAnswer below = dns::nxdomain_below(cut.answer, query.request.question);
   dns::FitOptions options;
   options.age = cut.age;
-  with_room_for(below.view(), answer, [&](Reply& reply) {
-    fit(query, below.view(), options, reply);
-    respond(query, reply, Source::cache, cut.ttl_left);
-  });
+  fit(query, below.view(), options, reply);
+  respond(query, reply, Source::cache, cut.ttl_left);
   return true;
 }
 
-transports::Awaitable<std::shared_ptr<const Landed>> Pipeline::join(
-    const Query& query, HomePort home, std::optional<base::Clock::duration> patience) {
-  const FlightKey key = flight_key_of(query);
-  const base::TimePoint deadline = query.deadline - landing_margin;
-  const auto launch = [home, key, deadline, here = &parts_.mailbox] {
-    if (home.mailbox == here) return home.home->fly(key, deadline);
-    home.mailbox->push([home, key, deadline] { home.home->fly(key, deadline); });
-  };
-  if (patience) return parts_.flights.join_for(*patience, key, parts_.mailbox, launch);
-  return parts_.flights.join(key, parts_.mailbox, launch);
+void Pipeline::join(Waiting& waiting) {
+  const Query& query = waiting.query;
+  if (may_lose_patience(query))
+    waiting.be_patient_until(now_ + snapshot_->config.cache.stale_after);
+  Flight* const begun =
+      parts_.flights.join(flight_key_of(query), now_, query.deadline - landing_margin, waiting);
+  if (begun != nullptr) launch(*begun);
+  if (snapshot_->config.cache.stale_after == base::Clock::duration{0}) lose_patience(waiting);
+}
+
+/// Each question has one home, so nothing about it can have landed on this worker since find().
+void Pipeline::launch(Flight& flight) {
+  const std::size_t homes = std::min<std::size_t>(snapshot_->homes, parts_.homes.size());
+  const HomePort& home = parts_.homes[flight.key.hash % homes];
+  if (home.home == parts_.here.home) return home.home->fly(flight);
+  home.mailbox->push([home = home.home, flight = &flight] { home->fly_unless_known(*flight); });
 }
 
 /// An answer that is asked for is refreshed before it ends (see cache::Found::ending). Nothing here
@@ -231,27 +198,32 @@ void Pipeline::begin_refreshes() {
   const transports::Batch batch{*this};
   const base::TimePoint deadline = now_ + snapshot_->config.limits.query_timeout;
   for (const FlightKey& key : std::span{refreshes_}.first(std::exchange(refreshes_noted_, 0))) {
-    if (!parts_.flights.begin_refresh(key)) continue;
-    const HomePort home = home_of(key.hash);
-    home.mailbox->push(
-        [home, key, deadline] { home.home->fly(key, deadline, Home::Purpose::refresh); });
+    Flight* const begun = parts_.flights.begin_refresh(key, now_, deadline);
+    if (begun != nullptr) launch(*begun);
   }
   refreshes_posted_ = false;
 }
 
-std::optional<base::Clock::duration> Pipeline::patience_of(const Query& query) const {
-  const base::Clock::duration most = snapshot_->config.cache.stale_after;
-  if (now_ + most >= query.deadline - landing_margin) return std::nullopt;
-  const cache::Found found = parts_.cache.find(key_of(query), base::seconds_of(now_));
-  if (found.state == cache::Found::State::absent) return std::nullopt;
-  return most;
+bool Pipeline::may_lose_patience(const Query& query) const {
+  return now_ + snapshot_->config.cache.stale_after < query.deadline - landing_margin;
 }
 
-/// Gives what the cache has for a client whose patience is over: by now it may even be fresh.
-bool Pipeline::answer_known(const Query& query, transports::Answer& answer) {
+/// Who asks when others have waited too long already does not wait at all.
+bool Pipeline::serve_known_if_late(const Query& query, const cache::Found& found, Reply& reply) {
+  if (found.state != cache::Found::State::stale || !may_lose_patience(query)) return false;
+  const base::Clock::duration patience = snapshot_->config.cache.stale_after;
+  if (!parts_.flights.is_late(flight_key_of(query), now_, patience)) return false;
+  serve_stale(query, found, StaleReason::slow, reply);
+  return true;
+}
+
+/// Gives what the cache has: by now it may even be fresh. Without anything the client waits on.
+void Pipeline::lose_patience(Waiting& waiting) {
+  const transports::Batch batch{*this};
+  const Query& query = waiting.query;
   const cache::Found known = parts_.cache.find(key_of(query), base::seconds_of(now_));
-  if (known.state == cache::Found::State::absent) return false;
-  with_room_for(known.answer, answer, [&](Reply& reply) {
+  if (known.state == cache::Found::State::absent || !parts_.flights.leave(waiting)) return;
+  keep_promise(waiting, known.answer, [&](Reply& reply) {
     if (known.state == cache::Found::State::stale)
       return serve_stale(query, known, StaleReason::slow, reply);
     dns::FitOptions options;
@@ -259,23 +231,48 @@ bool Pipeline::answer_known(const Query& query, transports::Answer& answer) {
     fit(query, known.answer, options, reply);
     respond(query, reply, Source::cache, known.ttl_left);
   });
-  return true;
 }
 
-void Pipeline::answer_landed(const Query& query, const Landed& landed, transports::Answer& answer) {
+void Pipeline::landed(Waiting& waiting, const Landed& landed) {
+  const transports::Batch batch{*this};
+  const Query& query = waiting.query;
   if (landed.answer.rcode == dns::Rcode::servfail || landed.source == Source::failure) {
     const cache::Found kept = parts_.cache.find(key_of(query), base::seconds_of(now_));
     if (kept.state == cache::Found::State::stale) {
-      with_room_for(kept.answer, answer,
-                    [&](Reply& reply) { serve_stale(query, kept, StaleReason::failed, reply); });
-      return;
+      return keep_promise(waiting, kept.answer, [&](Reply& reply) {
+        serve_stale(query, kept, StaleReason::failed, reply);
+      });
     }
   }
   const dns::AnswerView view = landed.answer.view();
-  with_room_for(view, answer, [&](Reply& reply) {
+  keep_promise(waiting, view, [&](Reply& reply) {
     fit(query, view, {}, reply);
     respond(query, reply, landed.source, least_ttl_of(view));
   });
+}
+
+/// Lends `write` memory for an answer made of `view`, and gives what it wrote to who waits.
+template <class Write>
+void Pipeline::keep_promise(Waiting& waiting, const dns::AnswerView& view, Write write) {
+  std::array<std::uint8_t, 2 * extras_room> lent;
+  std::vector<std::uint8_t> large;
+  const std::size_t room = std::min(view.wire.size() + extras_room, dns::message_size_max);
+  if (room > lent.size()) large.resize(room);
+  Reply reply{.out = large.empty() ? base::MutableBytes{lent} : large, .size = 0, .summary = {}};
+  write(reply);
+  waiting.promise->keep({waiting.query, reply.out.first(reply.size), reply.summary});
+  waiting.end();
+}
+
+void Pipeline::Waiting::begin(const Query& asked, transports::PromisedAnswer answer) {
+  query = asked;
+  promise.emplace(std::move(answer));
+}
+
+void Pipeline::Waiting::end() {
+  timers().clear(*this);
+  promise.reset();
+  pipeline_.waiting_.give_back(*this);
 }
 
 void Pipeline::serve_stale(const Query& query, const cache::Found& found, StaleReason reason,
@@ -353,7 +350,7 @@ void Pipeline::respond(const Query& query, Reply& reply, Source source, std::uin
   reply.summary.least_ttl = least_ttl;
   const bool waited = source == Source::upstream || source == Source::failure;
   const std::chrono::nanoseconds took =
-      waited ? base::Clock::now() - query.received : std::chrono::nanoseconds{0};
+      waited ? now_ - query.received : std::chrono::nanoseconds{0};
   counters_.response(query.protocol, reply.summary, took);
   if (parts_.observer != nullptr)
     parts_.observer->answered(query, reply.summary, base::Clock::now() - query.received);
@@ -371,10 +368,6 @@ FlightKey Pipeline::flight_key_of(const Query& query) const {
   key.checking_disabled = query.request.checking_disabled();
   key.hash = key_of(query).hash;
   return key;
-}
-
-const HomePort& Pipeline::home_of(std::uint64_t hash) const {
-  return parts_.homes[hash % std::min<std::size_t>(snapshot_->homes, parts_.homes.size())];
 }
 
 }  // namespace gateway

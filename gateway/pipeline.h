@@ -21,6 +21,8 @@
 #include "gateway/pipeline_counters.h"
 #include "gateway/snapshot.h"
 #include "transports/answerer.h"
+#include "transports/spares.h"
+#include "transports/timer_wheel.h"
 
 namespace gateway {
 
@@ -39,7 +41,7 @@ class Pipeline final : public transports::Answerer {
     base::EpochReader& epoch;
     const dns::ServerCookies& cookies;
     std::span<const HomePort> homes;  ///< every worker's, in order
-    Mailbox& mailbox;                 ///< this worker's
+    HomePort here;                    ///< this worker's
     QueryObserver* observer = nullptr;
   };
 
@@ -49,18 +51,42 @@ class Pipeline final : public transports::Answerer {
   void end_batch() override;
   void expect(std::span<const transports::Query> queries) override;
   bool answer_now(const transports::Query& query, transports::Reply& reply) override;
-  transports::Awaitable<transports::Answer> answer(transports::Query query) override;
+  void answer(const transports::Query& query, transports::PromisedAnswer promise) override;
 
  private:
   using Reply = transports::Reply;
   using Query = transports::Query;
 
+  /// A query on the long way: until its flight lands, or its patience is over (RFC 8767 §5) and the
+  /// cache has something to give. Kept for the next.
+  class Waiting final : public transports::Spare,
+                        public Passenger,
+                        private transports::TimerWheel::Entry {
+   public:
+    explicit Waiting(Pipeline& pipeline)
+        : Passenger(*pipeline.parts_.here.mailbox), pipeline_(pipeline) {}
+    ~Waiting() = default;
+
+    void begin(const Query& asked, transports::PromisedAnswer answer);
+    void be_patient_until(base::TimePoint end) { timers().set(*this, end); }
+    void end();
+
+    Query query;
+    std::optional<transports::PromisedAnswer> promise;
+
+   private:
+    void landed(const Landed& landed) override { pipeline_.landed(*this, landed); }
+    void on_deadline(base::TimePoint /*now*/) override { pipeline_.lose_patience(*this); }
+    transports::TimerWheel& timers() { return pipeline_.parts_.here.home->timers(); }
+
+    Pipeline& pipeline_;
+  };
+
   // The eight words. Each of those that may end the journey says whether it did.
   bool judge(const Query& query, Reply& reply);
   bool find(const Query& query, Reply& reply);
-  bool find_above(const Query& query, transports::Answer& answer);
-  transports::Awaitable<std::shared_ptr<const Landed>> join(
-      const Query& query, HomePort home, std::optional<base::Clock::duration> patience);
+  bool find_above(const Query& query, Reply& reply);
+  void join(Waiting& waiting);
   void fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options,
            Reply& reply);
   void fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede,
@@ -69,23 +95,26 @@ class Pipeline final : public transports::Answerer {
                std::uint32_t least_ttl);
 
   void serve_stale(const Query& query, const cache::Found& found, StaleReason reason, Reply& reply);
-  /// How long a client waits for the flight when the cache has something to give in its place.
-  std::optional<base::Clock::duration> patience_of(const Query& query) const;
-  bool answer_known(const Query& query, transports::Answer& answer);
+  bool serve_known_if_late(const Query& query, const cache::Found& found, Reply& reply);
+  void lose_patience(Waiting& waiting);
+  void landed(Waiting& waiting, const Landed& landed);
+  template <class Write>
+  void keep_promise(Waiting& waiting, const dns::AnswerView& view, Write write);
+  [[nodiscard]] bool may_lose_patience(const Query& query) const;
   void refresh_soon(const Query& query, const cache::Key& key);
   void begin_refreshes();
-  void answer_landed(const Query& query, const Landed& landed, transports::Answer& answer);
   void complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie);
   [[nodiscard]] dns::ServerCookie cookie_for(const Query& query);
   [[nodiscard]] cache::Key key_of(const Query& query) const;
   [[nodiscard]] FlightKey flight_key_of(const Query& query) const;
-  [[nodiscard]] const HomePort& home_of(std::uint64_t hash) const;
+  void launch(Flight& flight);
 
   Parts parts_;
   PipelineCounters& counters_;
   const Snapshot* snapshot_ = nullptr;  // inside a batch
   base::TimePoint now_{};               // the batch's
   unsigned depth_ = 0;
+  transports::Spares<Waiting, 256> waiting_;
 
   // What hits of the last batches want refreshed: noted without a lock or an allocation, begun when
   // the batch's answers are on their way.

@@ -47,7 +47,7 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8
       home_({context_, shared.flights, shared.cache, shared.snapshots, epoch_, shared.log}),
       counters_(sheet_, config.server.listen),
       pipeline_({shared.snapshots, shared.cache, shared.flights, epoch_, shared.cookies,
-                 shared.homes, mailbox_, shared.observer},
+                 shared.homes, port(), shared.observer},
                 counters_),
       limits_(config.limits),
       proxy_(config.proxy),

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "base/clock.h"
-#include "transports/awaitable.h"
+#include "transports/promised_answer.h"
 #include "transports/query.h"
 
 namespace transports {
@@ -31,8 +31,8 @@ class Answerer {
   /// Never allocates.
   virtual void answer_overload(const Query& query, Reply& reply);
 
-  /// The long way; always ends by query.deadline with an answer. Never throws.
-  virtual Awaitable<Answer> answer(Query query) = 0;
+  /// The long way: the promise is kept by query.deadline. `query` is copied. Inside a batch or not.
+  virtual void answer(const Query& query, PromisedAnswer promise) = 0;
 };
 
 class Batch {

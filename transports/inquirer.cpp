@@ -1,44 +1,32 @@
 // The short way, and the long one.
 #include "transports/inquirer.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include <utility>
 
 namespace transports {
 
-Inquirer::~Inquirer() {
-  if (home_) *home_ = nullptr;
-}
+/// RFC 7766 §6.2.4: nothing is sent to a client that left.
+Inquirer::~Inquirer() { context_.drops.client_gone.add(under_way_); }
 
 Inquirer::Asked Inquirer::ask(const Query& query, Reply& reply, std::uint64_t ticket) {
   if (context_.answerer.answer_now(query, reply)) return Asked::answered;
+  return ask_later(query, reply, ticket);
+}
+
+Inquirer::Asked Inquirer::ask_later(const Query& query, Reply& reply, std::uint64_t ticket) {
   WaitingPlace place(context_.waiting);
   if (!place) {
     context_.answerer.answer_overload(query, reply);
     return Asked::too_many;
   }
-  if (!home_) home_ = std::make_shared<Inquirer*>(this);
   ++under_way_;
-  boost::asio::co_spawn(
-      context_.io,
-      answer_later(home_, context_.answerer, context_.drops, std::move(place), query, ticket),
-      boost::asio::detached);
+  context_.answerer.answer(query, {*this, ticket, std::move(place)});
   return Asked::later;
 }
 
-Awaitable<void> Inquirer::answer_later(std::shared_ptr<Inquirer*> home, Answerer& answerer,
-                                       DropCounters& drops, WaitingPlace place, Query query,
-                                       std::uint64_t ticket) {
-  Answer answer = co_await answerer.answer(query);
-  if (*home != nullptr) {
-    Inquirer& inquirer = **home;
-    --inquirer.under_way_;
-    inquirer.on_late_answer(ticket, std::move(answer));
-  } else {
-    drops.client_gone.add();  // RFC 7766 §6.2.4: nothing is sent to a client that left
-  }
+void Inquirer::on_promise_kept(std::uint64_t ticket, const LateAnswer& answer) {
+  --under_way_;
+  on_late_answer(ticket, answer);
 }
 
 }  // namespace transports

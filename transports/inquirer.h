@@ -3,18 +3,14 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "transports/listeners/listeners.h"
+#include "transports/promised_answer.h"
 #include "transports/query.h"
 
 namespace transports {
 
-class Inquirer {
- public:
-  Inquirer(const Inquirer&) = delete;
-  Inquirer& operator=(const Inquirer&) = delete;
-
+class Inquirer : private Recipient {
  protected:
   explicit Inquirer(ListenerContext& context) : context_(context) {}
   virtual ~Inquirer();
@@ -25,19 +21,17 @@ class Inquirer {
     too_many,  ///< too much is under way: `reply` is SERVFAIL, for protocols that know no better
   };
   Asked ask(const Query& query, Reply& reply, std::uint64_t ticket);
-  /// Called from the loop, in no batch.
-  virtual void on_late_answer(std::uint64_t ticket, Answer answer) = 0;
+  /// The same for what could not be answered at once.
+  Asked ask_later(const Query& query, Reply& reply, std::uint64_t ticket);
+  virtual void on_late_answer(std::uint64_t ticket, const LateAnswer& answer) = 0;
   /// Those too that nobody waits for any more: they cost as much.
   [[nodiscard]] std::uint32_t under_way() const { return under_way_; }
 
   ListenerContext& context_;
 
  private:
-  static Awaitable<void> answer_later(std::shared_ptr<Inquirer*> home, Answerer& answerer,
-                                      DropCounters& drops, WaitingPlace place, Query query,
-                                      std::uint64_t ticket);
+  void on_promise_kept(std::uint64_t ticket, const LateAnswer& answer) final;
 
-  std::shared_ptr<Inquirer*> home_;  // made for the first answer that has to wait
   std::uint32_t under_way_ = 0;
 };
 

@@ -5,8 +5,8 @@
 
 namespace transports {
 
-void SessionCodec::on_late_answer(std::uint64_t ticket, Answer answer) {
-  on_answer(ticket, std::move(answer));
+void SessionCodec::on_late_answer(std::uint64_t ticket, const LateAnswer& answer) {
+  on_answer(ticket, {{answer.wire.begin(), answer.wire.end()}, answer.summary});
   carrier_.schedule();
 }
 

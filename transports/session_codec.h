@@ -78,7 +78,7 @@ class SessionCodec : protected Inquirer {
   Carrier& carrier_;
 
  private:
-  void on_late_answer(std::uint64_t ticket, Answer answer) final;
+  void on_late_answer(std::uint64_t ticket, const LateAnswer& answer) final;
 };
 
 }  // namespace transports

@@ -91,8 +91,11 @@ class WaitingPlace {
   }
   WaitingPlace(WaitingPlace&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)) {}
   WaitingPlace& operator=(WaitingPlace&&) = delete;
-  ~WaitingPlace() {
+  ~WaitingPlace() { give_back(); }
+
+  void give_back() {
     if (budget_ != nullptr) budget_->taken_.fetch_sub(1, std::memory_order_relaxed);
+    budget_ = nullptr;
   }
 
   explicit operator bool() const { return budget_ != nullptr; }

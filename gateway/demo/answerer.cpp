@@ -29,7 +29,7 @@ bool DemoAnswerer::answer_now(const transports::Query& query, transports::Reply&
   return true;
 }
 
-transports::Awaitable<transports::Answer> DemoAnswerer::answer(transports::Query query) {
+transports::Awaitable<transports::Answer> DemoAnswerer::answer_late(transports::Query query) {
   boost::asio::basic_waitable_timer<base::Clock, boost::asio::wait_traits<base::Clock>,
                                     transports::Executor>
       timer(io_);

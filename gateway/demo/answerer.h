@@ -3,27 +3,24 @@
 // thread.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-
 #include "gateway/demo/zone.h"
-#include "transports/answerer.h"
+#include "transports/coroutine_answerer.h"
 
 namespace gateway::demo {
 
-class DemoAnswerer final : public transports::Answerer {
+class DemoAnswerer final : public transports::CoroutineAnswerer {
  public:
-  explicit DemoAnswerer(boost::asio::io_context& io) : io_(io) {}
+  using CoroutineAnswerer::CoroutineAnswerer;
 
   base::TimePoint begin_batch() override { return base::Clock::now(); }
   void end_batch() override {}
   bool answer_now(const transports::Query& query, transports::Reply& reply) override;
-  transports::Awaitable<transports::Answer> answer(transports::Query query) override;
 
  private:
+  transports::Awaitable<transports::Answer> answer_late(transports::Query query) override;
   transports::AnswerSummary compose(const transports::Query& query, base::MutableBytes out,
                                     std::size_t& size) const;
 
-  boost::asio::io_context& io_;
   Zone zone_;
 };
 

@@ -46,9 +46,7 @@ class EchoAnswerer final : public transports::Answerer {
     reply.size = dns::fit_empty(query.request, dns::Rcode::noerror, {}, reply.out);
     return true;
   }
-  transports::Awaitable<transports::Answer> answer(transports::Query) override {
-    co_return transports::Answer{};
-  }
+  void answer(const transports::Query&, transports::PromisedAnswer) override { std::abort(); }
 };
 
 /// Serves until it is killed; tells its port through `out`.

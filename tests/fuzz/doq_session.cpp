@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "gateway/admin/metrics_table.h"
 #include "tests/support/stream_pair.h"
+#include "transports/coroutine_answerer.h"
 #include "transports/doh_service.h"
 #include "transports/listeners/udp_batch.h"
 #include "transports/quic/doq_session.h"
@@ -31,8 +32,10 @@ void must(bool holds, const char* what) {
 }
 
 /// Says the question again: at once, or a little later when its name begins with an `l`.
-class Echo final : public Answerer {
+class Echo final : public CoroutineAnswerer {
  public:
+  using CoroutineAnswerer::CoroutineAnswerer;
+
   base::TimePoint begin_batch() override { return base::Clock::now(); }
   void end_batch() override {}
   bool answer_now(const Query& query, Reply& reply) override {
@@ -43,14 +46,14 @@ class Echo final : public Answerer {
     reply.size = answer_of(query, reply.out);
     return true;
   }
-  Awaitable<Answer> answer(Query query) override {
+
+ private:
+  Awaitable<Answer> answer_late(Query query) override {
     Answer answer;
     answer.wire.resize(64);
     answer.wire.resize(answer_of(query, answer.wire));
     co_return answer;
   }
-
- private:
   static std::size_t answer_of(const Query&, base::MutableBytes out) {
     constexpr std::size_t size = 40;
     std::ranges::fill(out.first(size), std::uint8_t{0x5a});
@@ -61,7 +64,7 @@ class Echo final : public Answerer {
 /// What a session needs of its worker; made once, for it costs much.
 struct Worker {
   boost::asio::io_context io{1};
-  Echo answerer;
+  Echo answerer{io};
   conf::Limits limits;
   conf::Proxy proxy;
   DohService doh{conf::Config{}};

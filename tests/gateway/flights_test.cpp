@@ -3,22 +3,25 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 
 namespace gateway {
 namespace {
 
 struct TestWorker {
   boost::asio::io_context context{1};
-  boost::asio::executor_work_guard<transports::Executor> work{context.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
+      context.get_executor()};
   Mailbox mailbox{context};
   std::jthread thread{[this] { context.run(); }};
 };
@@ -33,15 +36,39 @@ FlightKey key_for(const std::string& name) {
 
 struct Tally {
   std::atomic<unsigned> launched{0};
+  std::atomic<Flight*> begun{nullptr};
   std::atomic<unsigned> answered{0};
   std::atomic<unsigned> on_wrong_thread{0};
 };
 
-transports::Awaitable<void> wait_for(Flights& flights, FlightKey key, TestWorker& worker,
-                                     Tally& tally) {
-  const auto landed = co_await flights.join(key, worker.mailbox, [&tally] { ++tally.launched; });
-  if (std::this_thread::get_id() != worker.thread.get_id()) ++tally.on_wrong_thread;
-  if (landed->source == transports::Source::upstream) ++tally.answered;
+class TestPassenger final : public Passenger {
+ public:
+  TestPassenger(TestWorker& worker, Tally& tally)
+      : Passenger(worker.mailbox), worker_(worker), tally_(tally) {}
+
+  /// On the worker's thread.
+  void board(Flights& flights, const FlightKey& key) {
+    boost::asio::post(worker_.context, [this, &flights, key] {
+      const base::TimePoint now = base::Clock::now();
+      Flight* const begun = flights.join(key, now, now + std::chrono::seconds{4}, *this);
+      if (begun == nullptr) return;
+      tally_.begun = begun;
+      ++tally_.launched;
+    });
+  }
+
+ private:
+  void landed(const Landed& landed) override {
+    if (std::this_thread::get_id() != worker_.thread.get_id()) ++tally_.on_wrong_thread;
+    if (landed.source == transports::Source::upstream) ++tally_.answered;
+  }
+
+  TestWorker& worker_;
+  Tally& tally_;
+};
+
+std::shared_ptr<const Landed> reply() {
+  return std::make_shared<const Landed>(dns::KeptAnswer{}, transports::Source::upstream);
 }
 
 TEST(Flights, ManyWaitersOnTwoThreadsMakeOneLaunchAndAllAreAnswered) {
@@ -49,12 +76,11 @@ TEST(Flights, ManyWaitersOnTwoThreadsMakeOneLaunchAndAllAreAnswered) {
   Tally tally;
   TestWorker first;
   TestWorker second;
+  std::deque<TestPassenger> passengers;
   constexpr unsigned waiters = 500;
-  for (unsigned i = 0; i < waiters; ++i) {
-    TestWorker& worker = i % 2 == 0 ? first : second;
-    boost::asio::co_spawn(worker.context, wait_for(flights, key_for("www.example."), worker, tally),
-                          boost::asio::detached);
-  }
+  for (unsigned i = 0; i < waiters; ++i)
+    passengers.emplace_back(i % 2 == 0 ? first : second, tally)
+        .board(flights, key_for("www.example."));
   std::atomic<unsigned> drained{0};
   for (TestWorker* worker : {&first, &second}) {
     boost::asio::post(worker->context, [&drained] {
@@ -65,8 +91,7 @@ TEST(Flights, ManyWaitersOnTwoThreadsMakeOneLaunchAndAllAreAnswered) {
   for (unsigned seen = drained; seen < 2; seen = drained) drained.wait(seen);
   EXPECT_EQ(tally.launched, 1U);
   EXPECT_EQ(flights.size(), 1U);
-  flights.land(key_for("www.example."),
-               std::make_shared<const Landed>(dns::KeptAnswer{}, transports::Source::upstream));
+  flights.land(*tally.begun, reply());
   EXPECT_EQ(flights.size(), 0U);
   for (TestWorker* worker : {&first, &second}) {
     worker->work.reset();
@@ -76,37 +101,85 @@ TEST(Flights, ManyWaitersOnTwoThreadsMakeOneLaunchAndAllAreAnswered) {
   EXPECT_EQ(tally.on_wrong_thread, 0U);
 }
 
-TEST(Flights, WhatChangesTheAnswerIsAnotherFlight) {
+/// Without a thread: the test turns the loop.
+class FlightsOfOne : public ::testing::Test {
+ protected:
+  struct Waiting final : Passenger {
+    explicit Waiting(Mailbox& mailbox) : Passenger(mailbox) {}
+    void landed(const Landed& /*landed*/) override { ++told; }
+    unsigned told = 0;
+  };
+  Flight* join(const FlightKey& key, Waiting& waiting) {
+    return flights.join(key, now, now + std::chrono::seconds{4}, waiting);
+  }
+  void turn() {
+    context.restart();
+    context.poll();
+  }
+
+  boost::asio::io_context context{1};
+  Mailbox mailbox{context};
   Flights flights;
-  Tally tally;
-  TestWorker worker;
+  base::TimePoint now = base::Clock::now();
+};
+
+TEST_F(FlightsOfOne, WhatChangesTheAnswerIsAnotherFlight) {
   FlightKey with_do = key_for("www.example.");
   with_do.dnssec_ok = true;
   FlightKey with_cd = key_for("www.example.");
   with_cd.checking_disabled = true;
   FlightKey other_case = key_for("www.example.");
   other_case.question.name = dns::Name::from_text("WWW.example.").value();
-  const std::vector<FlightKey> keys{key_for("www.example."), other_case, with_do, with_cd};
-  for (const FlightKey& key : keys) {
-    boost::asio::co_spawn(worker.context, wait_for(flights, key, worker, tally),
-                          boost::asio::detached);
+  std::array<Waiting, 4> waiting{Waiting{mailbox}, Waiting{mailbox}, Waiting{mailbox},
+                                 Waiting{mailbox}};
+  Flight* const first = join(key_for("www.example."), waiting[0]);
+  EXPECT_EQ(join(other_case, waiting[1]), nullptr);
+  Flight* const second = join(with_do, waiting[2]);
+  Flight* const third = join(with_cd, waiting[3]);
+  for (Flight* const flight : {first, second, third}) {
+    ASSERT_NE(flight, nullptr);
+    flights.land(*flight, reply());
   }
-  boost::asio::post(worker.context, [&] {
-    EXPECT_EQ(tally.launched, 3U);
-    for (const FlightKey& key : keys) {
-      flights.land(key,
-                   std::make_shared<const Landed>(dns::KeptAnswer{}, transports::Source::upstream));
-    }
-    worker.work.reset();
-  });
-  worker.thread.join();
-  EXPECT_EQ(tally.answered, 4U);
+  turn();
+  for (const Waiting& each : waiting) EXPECT_EQ(each.told, 1U);
 }
 
-TEST(Flights, LandingWhatNobodyWaitsForIsNothing) {
-  Flights flights;
-  flights.land(key_for("www.example."), std::make_shared<const Landed>());
+TEST_F(FlightsOfOne, WhoLeavesIsNotToldAndTheFlightGoesOn) {
+  Waiting patient{mailbox};
+  Waiting impatient{mailbox};
+  Flight* const flight = join(key_for("www.example."), patient);
+  EXPECT_EQ(join(key_for("www.example."), impatient), nullptr);
+  EXPECT_TRUE(flights.leave(impatient));
+  flights.land(*flight, reply());
+  EXPECT_FALSE(flights.leave(patient)) << "it has landed, and is about to be told";
+  turn();
+  EXPECT_EQ(patient.told, 1U);
+  EXPECT_EQ(impatient.told, 0U);
+}
+
+TEST_F(FlightsOfOne, WhoIsToldMayWaitForTheSameQuestionAgain) {
+  Waiting waiting{mailbox};
+  flights.land(*join(key_for("www.example."), waiting), reply());
+  turn();
+  Flight* const again = join(key_for("www.example."), waiting);
+  ASSERT_NE(again, nullptr);
+  EXPECT_FALSE(flights.is_late(again->key, now, std::chrono::milliseconds{50}));
+  EXPECT_TRUE(flights.is_late(again->key, now + std::chrono::milliseconds{50},
+                              std::chrono::milliseconds{50}));
+  flights.land(*again, reply());
+  turn();
+  EXPECT_EQ(waiting.told, 2U);
+}
+
+TEST_F(FlightsOfOne, ARefreshLandsThoughNobodyWaitsAndGivesItsPlaceBack) {
+  EXPECT_TRUE(flights.reserve_refresh(1));
+  EXPECT_FALSE(flights.reserve_refresh(1));
+  Flight* const refresh = flights.begin_refresh(key_for("www.example."), now, now);
+  ASSERT_NE(refresh, nullptr);
+  flights.land(*refresh, reply());
   EXPECT_EQ(flights.size(), 0U);
+  EXPECT_EQ(flights.refreshes().renewed, 1U);
+  EXPECT_TRUE(flights.reserve_refresh(1));
 }
 
 }  // namespace

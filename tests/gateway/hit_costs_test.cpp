@@ -91,7 +91,6 @@ class UdpHitTest : public PipelineTest {
   conf::Limits limits;
   conf::Proxy proxy;
   transports::DohService doh;
-  transports::WaitingBudget waiting{100};
   transports::SessionRegistry sessions;
   transports::TimerWheel timers{context};
   transports::UdpBatch udp_batch;

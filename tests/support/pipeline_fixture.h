@@ -4,14 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "dns/compose.h"
@@ -60,6 +58,14 @@ inline dns::KeptAnswer response(const dns::Question& question, std::uint32_t ttl
   wire.resize(out.size());
   return dns::keep_answer(wire).value();
 }
+
+/// Takes what it is promised.
+struct LateAnswers final : transports::Recipient {
+  void on_promise_kept(std::uint64_t /*ticket*/, const transports::LateAnswer& late) override {
+    answers.push_back({{late.wire.begin(), late.wire.end()}, late.summary});
+  }
+  std::vector<transports::Answer> answers;
+};
 
 class PipelineTest : public ::testing::Test {
  protected:
@@ -112,17 +118,17 @@ class PipelineTest : public ::testing::Test {
 
   std::vector<std::uint8_t> answer(const transports::Query& query) {
     if (auto now = answer_now(query)) return *now;
-    std::optional<transports::Answer> given;
-    boost::asio::co_spawn(context, pipeline.answer(query),
-                          [&given](const std::exception_ptr& error, transports::Answer answer) {
-                            if (error) std::rethrow_exception(error);
-                            given = std::move(answer);
-                          });
+    LateAnswers late;
+    answer_late(query, late);
     context.restart();
-    while (!given && context.run_one() != 0) {
+    while (late.answers.empty() && context.run_one() != 0) {
     }
-    summary = given.value().summary;
-    return given->wire;
+    summary = late.answers.at(0).summary;
+    return late.answers[0].wire;
+  }
+
+  void answer_late(const transports::Query& query, LateAnswers& to) {
+    pipeline.answer(query, {to, 0, transports::WaitingPlace{waiting}});
   }
 
   static std::uint16_t flags(const std::vector<std::uint8_t>& wire) {
@@ -138,14 +144,15 @@ class PipelineTest : public ::testing::Test {
   gateway::Flights flights;
   base::EpochReader epoch{epochs};
   gateway::Mailbox mailbox{context};
+  transports::WaitingBudget waiting{100};
   Told told;
   transports::Random random;
   gateway::Home home{{context, flights, cache, snapshots, epoch, log}};
   const dns::ServerCookies cookies{dns::CookieSecret{}};
   const std::vector<gateway::HomePort> homes{{&home, &mailbox}};
   gateway::PipelineCounters counters{metrics.add_sheet(), snapshots.current().config.server.listen};
-  gateway::Pipeline pipeline{{snapshots, cache, flights, epoch, cookies, homes, mailbox, nullptr},
-                             counters};
+  gateway::Pipeline pipeline{
+      {snapshots, cache, flights, epoch, cookies, homes, homes.front(), nullptr}, counters};
   transports::AnswerSummary summary;
 };
 

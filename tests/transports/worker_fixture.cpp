@@ -107,7 +107,7 @@ void FakeAnswerer::release() {
   for (Timer* held : held_) held->cancel();
 }
 
-Awaitable<Answer> FakeAnswerer::answer(Query query) {
+Awaitable<Answer> FakeAnswerer::answer_late(Query query) {
   dns::Rcode rcode = dns::Rcode::noerror;
   if (asks_for(query, "wait.")) {
     waiting_most = std::max(waiting_most.load(), ++waiting);

@@ -19,7 +19,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "certs/store.h"
-#include "transports/answerer.h"
+#include "transports/coroutine_answerer.h"
 #include "transports/doh_service.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
@@ -43,14 +43,13 @@ dns::Rcode rcode_of(const Octets& message);
 /// "now.": NOERROR at once. "big.": 60,000 octets of rdata at once. "wait.": held until the next
 /// "go.", or until its deadline, then SERVFAIL. "soon.": the long way, but without waiting.
 /// "silent.": no answer.
-class FakeAnswerer final : public Answerer {
+class FakeAnswerer final : public CoroutineAnswerer {
  public:
-  explicit FakeAnswerer(boost::asio::io_context& io) : io_(io) {}
+  using CoroutineAnswerer::CoroutineAnswerer;
 
   base::TimePoint begin_batch() override;
   void end_batch() override { --batches_open_; }
   bool answer_now(const Query& query, Reply& reply) override;
-  Awaitable<Answer> answer(Query query) override;
 
   /// What "go." does.
   void release();
@@ -65,11 +64,11 @@ class FakeAnswerer final : public Answerer {
   std::uint64_t locks_between = 0;
 
  private:
+  Awaitable<Answer> answer_late(Query query) override;
   bool answer_by_name(const Query& query, Reply& reply);
 
   using Timer = boost::asio::basic_waitable_timer<base::Clock,
                                                   boost::asio::wait_traits<base::Clock>, Executor>;
-  boost::asio::io_context& io_;
   std::list<Timer*> held_;
   int batches_open_ = 0;
   bool first_of_batch_ = true;

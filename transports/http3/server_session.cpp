@@ -110,7 +110,7 @@ void ServerSession::on_whole(Stream& stream) {
 
 /// A client may not have more under way by resetting streams: its credit for one comes back when
 /// there is nothing left of it.
-void ServerSession::on_late_answer(std::uint64_t ticket, Answer answer) {
+void ServerSession::on_late_answer(std::uint64_t ticket, const LateAnswer& answer) {
   Stream* const stream = find(static_cast<quic::StreamId>(ticket));
   if (stream == nullptr) {
     context_.drops.client_gone.add();

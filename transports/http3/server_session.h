@@ -73,7 +73,7 @@ class ServerSession final : public Session, private Inquirer, private TimerWheel
   void on_reset(Stream& stream, std::uint64_t code) override;
   bool on_closed(Stream& stream) override;
   void on_abuse() override;
-  void on_late_answer(std::uint64_t ticket, Answer answer) override;
+  void on_late_answer(std::uint64_t ticket, const LateAnswer& answer) override;
   void on_deadline(base::TimePoint now) override;
 
   void give(Exchange& exchange, base::Bytes wire, const AnswerSummary& summary);

@@ -1,8 +1,6 @@
 // The UDP listener.
 #include "transports/listeners/udp.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
@@ -32,7 +30,7 @@ std::size_t write_truncated(const dns::Request& request, base::MutableBytes out)
 
 UdpListener::UdpListener(const conf::ListenAddress& address, std::uint16_t index,
                          ListenerContext& context)
-    : context_(context),
+    : Inquirer(context),
       index_(index),
       socket_(context.io.get_executor(),
               address.endpoint.address.is_v4() ? boost::asio::ip::udp::v4()
@@ -101,18 +99,7 @@ void UdpListener::serve(std::size_t slot) {
   const Query& query = batch.query(slot);
   if (query.verdict == dns::Verdict::drop) return;
   Reply reply{.out = batch.reply_memory(slot), .size = 0, .summary = {}};
-  if (!context_.answerer.answer_now(query, reply)) {
-    WaitingPlace place(context_.waiting);
-    if (place) {
-      ++under_way_;
-      boost::asio::co_spawn(
-          context_.io,
-          answer_later(home_, context_.answerer, std::move(place), query, batch.return_path(slot)),
-          boost::asio::detached);
-      return;
-    }
-    context_.answerer.answer_overload(query, reply);
-  }
+  if (!context_.answerer.answer_now(query, reply) && wait_for_answer(slot, reply)) return;
   if (reply.size != 0) batch.reply(slot, reply.size);
 }
 
@@ -140,51 +127,56 @@ void UdpListener::send_batch() {
              });
 }
 
-Awaitable<void> UdpListener::answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer,
-                                          WaitingPlace place, Query query, ReturnPath path) {
-  LateAnswer late{
-      .answer = co_await answerer.answer(query), .path = path, .request = query.request};
-  if (*home != nullptr) (*home)->send_later(std::move(late));
+/// False when too many wait: the reply says so.
+bool UdpListener::wait_for_answer(std::size_t slot, Reply& reply) {
+  UdpBatch& batch = context_.udp_batch;
+  Waiting& waiting = waiting_queries_.take();
+  waiting.path = batch.return_path(slot);
+  if (ask_later(batch.query(slot), reply, reinterpret_cast<std::uintptr_t>(&waiting)) ==
+      Asked::later)
+    return true;
+  waiting_queries_.give_back(waiting);
+  return false;
 }
 
-void UdpListener::send_later(LateAnswer late) {
-  --under_way_;
-  if (!late.answer.wire.empty()) {
-    late_.push_back(std::move(late));
-    // What else is ready in this round of the loop runs before the posted call, and leaves with it.
-    if (!std::exchange(sending_, true)) {
-      boost::asio::post(context_.io, [this, home = home_] {
-        if (*home != nullptr) send_late_answers();
-      });
-    }
-  }
+void UdpListener::on_late_answer(std::uint64_t ticket, const LateAnswer& answer) {
+  Waiting& waiting = *reinterpret_cast<Waiting*>(static_cast<std::uintptr_t>(ticket));
   if (stopping_) check_drained();
+  if (answer.wire.empty()) return waiting_queries_.give_back(waiting);
+  waiting.wire.assign(answer.wire.begin(), answer.wire.end());
+  if (answer.wire.size() > dns::plain_udp_size) waiting.request = answer.query.request;
+  late_.push_back(&waiting);
+  if (std::exchange(sending_, true)) return;
+  // What else is ready in this round of the loop runs before the posted call, and leaves with it.
+  boost::asio::post(context_.io, [this, home = home_] {
+    if (*home != nullptr) send_late_answers();
+  });
 }
 
 void UdpListener::send_late_answers() {
   sending_ = false;
-  std::array<mmsghdr, UdpBatch::slots> headers{};
-  std::array<iovec, UdpBatch::slots> parts{};
+  std::array<mmsghdr, UdpBatch::slots> headers;
+  std::array<iovec, UdpBatch::slots> parts;
   for (std::size_t first = 0; first < late_.size(); first += UdpBatch::slots) {
     const std::size_t count = std::min(UdpBatch::slots, late_.size() - first);
     for (std::size_t i = 0; i < count; ++i) {
-      LateAnswer& late = late_[first + i];
-      parts[i] = {late.answer.wire.data(), late.answer.wire.size()};
+      Waiting& late = *late_[first + i];
+      parts[i] = {late.wire.data(), late.wire.size()};
       address_reply(headers[i].msg_hdr, late.path, parts[i]);
     }
     UdpBatch::send_all(
         answering_.get(), {headers.data(), count},
         [this, first](std::size_t i, int error, bool again) -> std::size_t {
-          LateAnswer& late = late_[first + i];
-          if (error == EMSGSIZE && !again && late.answer.wire.size() > dns::plain_udp_size) {
-            return write_truncated(late.request, late.answer.wire);
+          Waiting& late = *late_[first + i];
+          if (error == EMSGSIZE && !again && late.wire.size() > dns::plain_udp_size) {
+            return write_truncated(late.request, late.wire);
           }
           context_.drops.send_refused.add();
           return 0;
         });
   }
+  for (Waiting* const sent : late_) waiting_queries_.give_back(*sent);
   late_.clear();
-  if (late_.capacity() > UdpBatch::slots) late_.shrink_to_fit();
   if (stopping_) check_drained();
 }
 
@@ -193,7 +185,7 @@ Awaitable<void> UdpListener::stop(base::TimePoint drain_until) {
   socket_.cancel();
   drained_.expires_at(drain_until);
   boost::system::error_code cancelled;
-  while (waiting_ || ((under_way_ != 0 || sending_) && base::Clock::now() < drain_until)) {
+  while (waiting_ || ((under_way() != 0 || sending_) && base::Clock::now() < drain_until)) {
     co_await drained_.async_wait(boost::asio::redirect_error(use_awaitable, cancelled));
   }
   boost::system::error_code ignored;
@@ -202,7 +194,7 @@ Awaitable<void> UdpListener::stop(base::TimePoint drain_until) {
 }
 
 void UdpListener::check_drained() {
-  if (!waiting_ && under_way_ == 0 && !sending_) drained_.cancel();
+  if (!waiting_ && under_way() == 0 && !sending_) drained_.cancel();
 }
 
 }  // namespace transports

@@ -12,14 +12,16 @@
 #include <vector>
 
 #include "transports/descriptor.h"
+#include "transports/inquirer.h"
 #include "transports/listener.h"
 #include "transports/listeners/listeners.h"
 #include "transports/listeners/udp_batch.h"
 #include "transports/query.h"
+#include "transports/spares.h"
 
 namespace transports {
 
-class UdpListener final : public Listener {
+class UdpListener final : public Listener, private Inquirer {
  public:
   UdpListener(const conf::ListenAddress& address, std::uint16_t index, ListenerContext& context);
   ~UdpListener() override;
@@ -33,11 +35,11 @@ class UdpListener final : public Listener {
   using Timer = boost::asio::basic_waitable_timer<base::Clock,
                                                   boost::asio::wait_traits<base::Clock>, Executor>;
 
-  /// An answer that was waited for, on its way out.
-  struct LateAnswer {
-    Answer answer;
+  /// Of a query that has to wait: where its answer goes, and then the answer, on its way out.
+  struct Waiting : Spare {
     ReturnPath path;
-    dns::Request request;  // for an answer that turns out too long for the link
+    std::vector<std::uint8_t> wire;
+    dns::Request request;  // of a long answer, which may turn out too long for the link
   };
 
   void wait();
@@ -46,24 +48,22 @@ class UdpListener final : public Listener {
   void serve(std::size_t slot);
   std::optional<base::Bytes> message_of(std::size_t slot, base::Endpoint& client);
   void send_batch();
-  static Awaitable<void> answer_later(std::shared_ptr<UdpListener*> home, Answerer& answerer,
-                                      WaitingPlace place, Query query, ReturnPath path);
-  void send_later(LateAnswer late);
+  bool wait_for_answer(std::size_t slot, Reply& reply);
+  void on_late_answer(std::uint64_t ticket, const LateAnswer& answer) override;
   void send_late_answers();
   void check_drained();
 
-  ListenerContext& context_;
   std::uint16_t index_;
   Socket socket_;
   base::Endpoint local_endpoint_;
   Descriptor answering_;
-  std::vector<LateAnswer> late_;
-  std::size_t under_way_ = 0;
+  Spares<Waiting, 256> waiting_queries_;
+  std::vector<Waiting*> late_;  // answered, and not sent yet
   bool waiting_ = false;
   bool sending_ = false;
   bool stopping_ = false;
   Timer drained_;
-  // What an answer under way knows of its listener: null once that is gone.
+  // What a posted call knows of this: null once it is gone.
   std::shared_ptr<UdpListener*> home_;
 };
 

@@ -125,7 +125,7 @@ void DoqSession::ask(DoqStream& stream, base::Bytes message, bool early) {
 
 /// A client may not have more under way by resetting streams: its credit for one comes back when
 /// there is nothing left of it.
-void DoqSession::on_late_answer(std::uint64_t ticket, Answer answer) {
+void DoqSession::on_late_answer(std::uint64_t ticket, const LateAnswer& answer) {
   Stream* found = connection_.find(static_cast<StreamId>(ticket));
   if (found == nullptr) {
     context_.drops.client_gone.add();
