@@ -47,6 +47,10 @@ Table<Server> server() {
                   "Where what Sallyport makes is kept: its certificate authority and keys. Empty "
                   "is $STATE_DIRECTORY if systemd gives one, /var/lib/sallyport for root, else "
                   "$XDG_STATE_HOME/sallyport or ~/.local/state/sallyport."),
+              row("watch_network", &Server::watch_network, flag(), at_restart,
+                  "Whether to notice that addresses or routes of this machine change, another "
+                  "network or a tunnel, and to connect afresh to upstreams that other ways lead to "
+                  "now; no query is lost to it."),
               row("forward_special_names", &Server::forward_special_names, names(), at_reload,
                   "Special-use domains (RFC 6761) that are answered here and do not travel on, "
                   "unless they are listed: \"test.\", say, when an upstream serves it."),

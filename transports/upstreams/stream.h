@@ -18,6 +18,7 @@ class StreamUpstream final : public Upstream {
 
   Awaitable<base::Result<dns::KeptAnswer>> exchange(Ask ask, base::TimePoint deadline) override;
   [[nodiscard]] std::string_view name() const override { return terms_->upstream.url; }
+  bool network_changed() override { return links_.network_changed(); }
   Awaitable<void> close(base::TimePoint drain_until) override { return links_.close(drain_until); }
 
  private:
