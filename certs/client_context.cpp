@@ -196,6 +196,7 @@ std::expected<SslPtr, std::string> ClientContext::make_session() {
 int ClientContext::on_new_session(SSL* ssl, SSL_SESSION* session) {
   auto& self = *static_cast<ClientContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   if (SSL_SESSION_is_resumable(session) != 1) return 0;
+  if (self.look_) self.look_(*ssl, *session);
   if (self.sessions_.size() == sessions_max) self.sessions_.erase(self.sessions_.begin());
   self.sessions_.emplace_back(session);
   return 1;  // the reference is ours now

@@ -98,6 +98,10 @@ std::string take_openssl_error() {
   return "error " + std::to_string(code);
 }
 
+void clear_openssl_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 }  // namespace certs
 
 #if __has_feature(thread_sanitizer)

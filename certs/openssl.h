@@ -38,5 +38,8 @@ void forget_key_share(SSL& tls);
 /// The newest entry of this thread's error queue in words ("no start line"), and the queue emptied:
 /// what one connection left there must not be taken for another's.
 std::string take_openssl_error();
+/// Before a call whose outcome SSL_get_error() is asked about. There are hardly ever any, and
+/// ERR_clear_error() looks through its whole store each time.
+void clear_openssl_errors();
 
 }  // namespace certs

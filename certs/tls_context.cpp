@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #endif
 
+#include "certs/early_data.h"
 #include "certs/identity.h"
 #include "certs/ticket_keys.h"
 #include "dns/name.h"
@@ -167,6 +168,7 @@ std::expected<SslContextPtr, std::string> make_server_context(
   SSL_CTX_set_ex_data(context, state_index(), new ServerState{std::move(tickets), nullptr, {}});
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &on_ticket_key);
   SSL_CTX_set_alpn_select_cb(context, &on_alpn, nullptr);
+  mark_tickets(*context);
   return made;
 }
 

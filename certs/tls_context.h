@@ -7,11 +7,13 @@
 
 #include <cstddef>
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "certs/openssl.h"
@@ -97,6 +99,8 @@ class ClientContext {
   /// offered. Must not outlive this context. The error is a sentence (no authorities to be found).
   std::expected<SslPtr, std::string> make_session();
 
+  /// `look` sees each session that the server gives, while its connection lives.
+  void look_at_sessions(std::function<void(SSL&, SSL_SESSION&)> look) { look_ = std::move(look); }
   /// Forgets all sessions: a resumption that went wrong must not be tried again.
   void forget_sessions() { sessions_.clear(); }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
@@ -118,6 +122,7 @@ class ClientContext {
   bool authorities_loaded_ = false;
   std::vector<std::string>
       pins_;  ///< 32 raw octets each; given, they stand for name and authorities
+  std::function<void(SSL&, SSL_SESSION&)> look_;
   std::vector<SessionPtr> sessions_;  ///< oldest first; one of TLS 1.3 is used once (RFC 8446 §C.4)
 };
 

@@ -161,6 +161,7 @@ struct Upstream {
   std::uint32_t queries_per_link = queries_per_link_bounds.usual;
   milliseconds idle_timeout = idle_timeout_bounds.usual;
   bool case_randomisation = true;        ///< 0x20, over UDP only
+  bool early_data = false;               ///< over QUIC: ask with the first packets (0-RTT)
   std::string host;                      ///< that the URL has instead of an address; else empty
   std::vector<base::Address> bootstrap;  ///< of `host`; without any, the proxy looks it up
   std::string path;                      ///< over HTTP: where DNS is asked, as it is sent
@@ -264,6 +265,7 @@ struct Quic {
 
   std::uint32_t retry_above =
       retry_above_bounds.usual;  ///< handshakes under way on one worker and address
+  bool early_data = false;       ///< queries with a returning client's first packets are taken
 
   bool operator==(const Quic&) const = default;
 };

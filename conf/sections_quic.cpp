@@ -18,6 +18,11 @@ Section quic_section() {
                       "Handshakes under way on one worker beyond which new clients must first "
                       "prove that their address is theirs (RFC 9000 §8.1.2), which costs them a "
                       "round trip, and a flood of forged addresses nothing but that. 0 is always."),
+                  row("early_data", &Quic::early_data, flag(), Applies::at_reload,
+                      "Let returning clients ask with their very first packets (0-RTT, RFC 9250 "
+                      "§4.5), which saves them a round trip. Taken once for each ticket, from an "
+                      "address that the client has proved, and for queries alone; still, whoever "
+                      "records such packets may see whether they are answered."),
               },
           .check = {}});
 }

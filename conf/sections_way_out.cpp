@@ -15,6 +15,10 @@ bool is_over_tcp(Protocol protocol) {
   return protocol == Protocol::tcp || protocol == Protocol::dot || protocol == Protocol::doh;
 }
 
+bool is_over_quic(Protocol protocol) {
+  return protocol == Protocol::doq || protocol == Protocol::doh3;
+}
+
 /// The first of them is where the upstream is, for whoever needs one place.
 Row<Upstream> bootstrap_row() {
   Row<Upstream> row = conf::row(
@@ -37,6 +41,11 @@ std::vector<Row<Upstream>> with_way_out(std::vector<Row<Upstream>> rows) {
       row("method", &Upstream::method, doh_method(), at_reload,
           "How https:// and h3:// ask: post keeps questions out of the server's logs, get lets a "
           "cache on the way answer (RFC 8484 §4.1)."));
+  rows.push_back(
+      row("early_data", &Upstream::early_data, flag(), at_reload,
+          "Over quic:// and h3://, ask with the first packets of a resumed connection (0-RTT), "
+          "which saves a round trip. Whoever records them can send them again, and see from what "
+          "the upstream then does what was asked (RFC 9250 §10.4)."));
   rows.push_back(row("proxy", &Upstream::proxy, http_proxy(), at_reload,
                      "The HTTP proxy that connects to the upstream, where no other way leads out "
                      "(CONNECT). It looks up the URL's host when there is no `bootstrap`."));
@@ -57,6 +66,8 @@ void complain_pointless(const Node& table, std::string_view key, const Upstream&
 void check_way_out(const Node& table, const Upstream& upstream, Reading& reading) {
   if (!row_of(upstream.protocol).http && upstream.method != DohMethod::post)
     complain_pointless(table, "method", upstream, "https:// and h3://", reading);
+  if (upstream.early_data && !is_over_quic(upstream.protocol))
+    complain_pointless(table, "early_data", upstream, "quic:// and h3://", reading);
   if (upstream.proxy && !is_over_tcp(upstream.protocol))
     complain_pointless(table, "proxy", upstream, "tcp://, tls:// and https://", reading);
   if (!upstream.proxy && !upstream.proxy_login_file.empty()) {

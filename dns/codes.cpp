@@ -74,6 +74,8 @@ constexpr auto ede_names = std::to_array<std::pair<Ede, std::string_view>>({
     {Ede::no_reachable_authority, "No Reachable Authority"},
     {Ede::network_error, "Network Error"},
     {Ede::invalid_data, "Invalid Data"},
+    {Ede::signature_expired_before_valid, "Signature Expired before Valid"},
+    {Ede::too_early, "Too Early"},
 });
 
 template <class Code, std::size_t Size>

@@ -115,6 +115,8 @@ enum class Ede : std::uint16_t {
   no_reachable_authority = 22,
   network_error = 23,
   invalid_data = 24,
+  signature_expired_before_valid = 25,
+  too_early = 26,  ///< RFC 9250 §4.5
 };
 
 enum class EdnsOption : std::uint16_t {

@@ -181,6 +181,7 @@ Rcode rcode_of(Verdict verdict) {
     case Verdict::format_error: return Rcode::formerr;
     case Verdict::not_implemented: return Rcode::notimp;
     case Verdict::bad_version: return Rcode::badvers;
+    case Verdict::too_early: return Rcode::refused;
     case Verdict::accept:
     case Verdict::drop:
     case Verdict::cookie_only: break;

@@ -78,7 +78,13 @@ enum class Verdict : std::uint8_t {
   bad_version,      ///< BADVERS (RFC 6891 §6.1.3)
   cookie_only,      ///< QDCOUNT 0 with a COOKIE option: a cookie request (RFC 7873 §5.4), answered
                     ///< NOERROR
+  too_early,        ///< REFUSED: as 0-RTT, which may be a replay (RFC 9250 §4.5); listeners say so
 };
+
+/// May the same query come again, and again, without harm? RFC 9250 §4.5.
+constexpr bool is_replayable(Opcode opcode) {
+  return opcode == Opcode::query || opcode == Opcode::notify;
+}
 
 /// Parses a query strictly. Never allocates; work is bounded by the packet's size.
 Verdict parse_request(base::Bytes wire, Request& request);

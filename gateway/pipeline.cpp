@@ -137,7 +137,9 @@ bool Pipeline::judge(const Query& query, Reply& reply) {
   if (!snapshot_->allowed.allows(query.client.address))
     return refuse(dns::Ede::prohibited, "this address may not ask");
   if (query.verdict != dns::Verdict::accept) {
-    fit_empty(query, dns::rcode_of(query.verdict), std::nullopt, reply);
+    std::optional<dns::EdeNote> note;
+    if (query.verdict == dns::Verdict::too_early) note = dns::EdeNote{dns::Ede::too_early, {}};
+    fit_empty(query, dns::rcode_of(query.verdict), note, reply);
     return true;
   }
   if (is_refused_type(request.question.type))

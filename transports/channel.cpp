@@ -105,7 +105,7 @@ ChannelResult Channel::handshake() {
   if (!tls_) return {};
   if (broken_) return {ChannelStatus::failed};
   drained_ = std::exchange(fed_all_, false);
-  ERR_clear_error();
+  certs::clear_openssl_errors();
   const ChannelResult result = finish_tls_call(SSL_do_handshake(tls_.get()), 0);
   keep_unread();
   // A peer that leaves in the middle of a handshake has not closed anything in order.
@@ -131,7 +131,7 @@ ChannelResult Channel::read(base::MutableBytes out, RecordEnds* ends) {
   ChannelResult result{};
   while (total < out.size()) {
     std::size_t taken = 0;
-    ERR_clear_error();
+    certs::clear_openssl_errors();
     const int outcome = SSL_read_ex(tls_.get(), out.data() + total, out.size() - total, &taken);
     if (outcome == 1) {
       total += taken;
@@ -197,7 +197,7 @@ ChannelResult Channel::write_records(base::Bytes data) {
   std::size_t total = 0;
   while (total < data.size()) {
     std::size_t written = 0;
-    ERR_clear_error();
+    certs::clear_openssl_errors();
     const std::size_t piece = std::min(data.size() - total, record_size_max);
     const int outcome = SSL_write_ex(tls_.get(), data.data() + total, piece, &written);
     if (outcome != 1) return {finish_tls_call(outcome, 0).status, total};
@@ -213,7 +213,7 @@ ChannelResult Channel::shutdown() {
     ::shutdown(descriptor_, SHUT_WR);
     return {};
   }
-  ERR_clear_error();
+  certs::clear_openssl_errors();
   const int outcome = SSL_shutdown(tls_.get());
   if (outcome >= 0) return {};  // 0: ours is sent, the peer's is not awaited (RFC 8446 §6.1)
   return finish_tls_call(outcome, 0);
@@ -230,7 +230,7 @@ ChannelResult Channel::finish_tls_call(int outcome, std::size_t octets) {
   }
   broken_ = true;
   tls_error_ = ERR_peek_error();
-  ERR_clear_error();
+  certs::clear_openssl_errors();
   // An end of file without close_notify. Messages carry their length, so a cut shows itself (RFC
   // 7858 §3.4).
   if (peer_closed_ && system_error_ == 0 &&

@@ -22,22 +22,10 @@ std::string lower_wire(dns::NameView name) {
   return lower;
 }
 
-/// Nearly every name is told apart by its last label alone.
-bool may_be_special(dns::NameView name) {
+dns::NameView last_label(dns::NameView name) {
   dns::NameView last = name;
   for (dns::NameView up = name; !up.is_root(); up = up.parent()) last = up;
-  if (last.is_root()) return false;
-  switch (last.wire()[0]) {
-    case 4:
-      return last == dns::NameView{base::as_bytes({"\4test", 6})} ||
-             last == dns::NameView{base::as_bytes({"\4arpa", 6})};
-    case 5:
-      return last == dns::NameView{base::as_bytes({"\5local", 7})} ||
-             last == dns::NameView{base::as_bytes({"\5onion", 7})};
-    case 7: return last == dns::NameView{base::as_bytes({"\7invalid", 9})};
-    case 9: return last == dns::NameView{base::as_bytes({"\11localhost", 11})};
-    default: return false;
-  }
+  return last;
 }
 
 }  // namespace
@@ -150,6 +138,18 @@ SpecialNames::SpecialNames(std::span<const dns::Name> forwarded,
   for (const Row& row : table()) add(row.name, row.kind);
   for (const std::string& name : numbered_zones()) add(name, Kind::empty_zone);
   std::ranges::sort(zones_, {}, &Zone::wire);
+  for (const Zone& zone : zones_) {
+    if (zone.kind == Kind::routed) continue;
+    const std::string last = lower_wire(last_label(dns::NameView{base::as_bytes(zone.wire)}));
+    if (!std::ranges::contains(last_labels_, last)) last_labels_.push_back(last);
+  }
+}
+
+bool SpecialNames::may_be_special(dns::NameView name) const {
+  const dns::NameView last = last_label(name);
+  return std::ranges::any_of(last_labels_, [last](const std::string& label) {
+    return last == dns::NameView{base::as_bytes(label)};
+  });
 }
 
 const SpecialNames::Zone* SpecialNames::zone_of(dns::NameView name) const {

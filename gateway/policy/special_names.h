@@ -72,9 +72,12 @@ class SpecialNames {
   };
   static std::vector<Row> table();
 
+  /// Nearly every name is told apart by its last label alone.
+  [[nodiscard]] bool may_be_special(dns::NameView name) const;
   [[nodiscard]] const Zone* zone_of(dns::NameView name) const;
 
-  std::vector<Zone> zones_;  // sorted by wire
+  std::vector<Zone> zones_;               // sorted by wire
+  std::vector<std::string> last_labels_;  // of those that are answered here, in wire format
 };
 
 }  // namespace gateway::policy

@@ -108,6 +108,8 @@ class DoqClient:
             self.quic.handle_timer(now=time.monotonic())
         while (event := self.quic.next_event()) is not None:
             self._take(event)
+        # aioquic tells of it when all is over with the connection, three timeouts later.
+        self.ended = self.ended or self.quic._close_event
         self.flush()
 
     def _take(self, event):

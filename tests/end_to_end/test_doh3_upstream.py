@@ -99,6 +99,20 @@ class Doh3Upstream(EndToEndTest):
         self.assertGreaterEqual(goaways, max(1, few(400) // 25 - 1))
         self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
 
+    def test_rfc9114_5_2_few_questions_over_each_connection(self):
+        """Ten times as many are under way, and none has to come too late for ever."""
+
+        def script(asked):
+            return good(asked, goaway=asked.number == 5)
+
+        with self.server(script) as upstream:
+            with self.gateway(self.folder, upstream, timeout="5s") as gateway:
+                answers = self.ask_all(gateway, few(200))
+                metrics = gateway.metrics()
+        self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
+        self.assertGreaterEqual(upstream.connections, few(200) // 5)
+        self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
+
     def test_rfc9114_4_1_1_rejected_requests_are_asked_again(self):
         def script(asked):
             return Reset(REQUEST_REJECTED) if asked.number % 3 == 0 else good(asked)

@@ -200,6 +200,20 @@ class DohUpstream(EndToEndTest):
         self.assertGreaterEqual(metrics.total("sallyport_upstream_goaways_total"), 3)
         self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
 
+    def test_rfc9113_6_8_few_questions_over_each_connection(self):
+        """Ten times as many are under way, and none has to come too late for ever."""
+
+        def script(asked):
+            return good(asked, goaway=asked.number == 5)
+
+        with self.server(script) as upstream:
+            with self.gateway(self.folder, upstream, timeout="5s") as gateway:
+                answers = self.ask_all(gateway, few(200))
+                metrics = gateway.metrics()
+        self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
+        self.assertGreaterEqual(upstream.connections, few(200) // 5)
+        self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
+
     def test_rfc9113_8_7_refused_streams_are_asked_again(self):
         def script(asked):
             return Reset(7) if asked.number % 3 == 0 else good(asked)

@@ -105,8 +105,8 @@ class Crowds(RfcTest):
     def test_what_an_idle_connection_costs(self):
         count = few(400)
         for scheme, connect, most in (
-            ("doq", self.connect_doq, 80),
-            ("doh3", self.connect_doh3, 120),
+            ("doq", self.connect_doq, 60),
+            ("doh3", self.connect_doh3, 80),
         ):
             with self.subTest(scheme=scheme):
                 connect()

@@ -19,6 +19,7 @@ from doq_client import (
 from fake_upstream import SILENCE
 from harness import run_peer, until
 from messages import NOERROR, query, read
+from quic_forger import CRYPTO, FrameClient
 from rfc import RfcTest, anything, few
 
 CRYPTO_ERROR = 0x100
@@ -253,6 +254,31 @@ class Rfc9000(DoqTest):
         small.sendto(header + struct.pack("!H", 0x4000 | 400) + os.urandom(400), client.address)
         with self.assertRaises(TimeoutError):
             small.recv(2000)
+
+
+class Rfc9001(DoqTest):
+    """The server has let go of all of TLS by the time of these."""
+
+    def test_6_keys_are_updated_by_either_side(self):
+        client = self.connect()
+        for _ in range(4):
+            self.assertEqual(read(client.ask(WWW)).rcode, NOERROR)
+            client.quic.request_key_update()
+            self.assertEqual(read(client.ask(WWW)).rcode, NOERROR)
+            client.until(
+                lambda: not client.quic._loss.bytes_in_flight, "the update to be confirmed"
+            )
+
+    def test_6_no_message_of_tls_updates_keys(self):
+        for message in (b"\x18\0\0\1\1", b"\x18\0\0\1\0", b"\1\0\0\0", b"\0"):
+            with self.subTest(message=message):
+                client = self.enter(
+                    FrameClient(self.gateway.address("quic"), self.gateway.authority)
+                )
+                client.until(lambda: client.tickets, "the server's last message")
+                self.assertEqual(read(client.ask(WWW)).rcode, NOERROR)
+                client.say(CRYPTO + b"\0" + bytes([len(message)]) + message)
+                self.assertEqual(client.end_code(), CRYPTO_ERROR + 10)
 
 
 class Limits(DoqTest):

@@ -88,6 +88,8 @@ void ServerSession::on_whole(Stream& stream) {
   Query& query = work_.query;
   query.verdict = dns::parse_request(exchange.request.message(), query.request);
   if (query.verdict == dns::Verdict::drop) return give_none(exchange, 400);
+  if (is_early() && !dns::is_replayable(query.request.opcode()))
+    return give_none(exchange, 425);  // RFC 8470 §5.2
   query.protocol = conf::Protocol::doh3;
   query.listener = listener_;
   query.client = streams_.peer();

@@ -196,8 +196,9 @@ quic::Stream* Session::accept(quic::StreamId id) {
   return nullptr;
 }
 
-void Session::received(quic::Stream& stream, base::Bytes octets, bool fin, bool /*early*/) {
+void Session::received(quic::Stream& stream, base::Bytes octets, bool fin, bool early) {
   if (over_) return streams_.release(octets.size());
+  early_ = early;
   const nghttp3_ssize consumed = nghttp3_conn_read_stream2(
       library_.get(), stream.id, octets.data(), octets.size(), fin ? 1 : 0, quic::stamp_now());
   if (over_) return;  // over what it was told meanwhile

@@ -147,6 +147,9 @@ class Session : public quic::Codec {
   void reset(Stream& stream, Code code);
   [[nodiscard]] Stream* find(quic::StreamId id) const;
 
+  /// What is being received may be a replay.
+  [[nodiscard]] bool is_early() const { return early_; }
+
   quic::Streams& streams_;
 
  private:
@@ -171,6 +174,7 @@ class Session : public quic::Codec {
   std::unique_ptr<nghttp3_conn, Delete> library_;
   const Role role_;
   Abuse abuse_ = Abuse::none;
+  bool early_ = false;
   bool over_ = false;        // nghttp3 must not be called again, and is not
   bool going_away_ = false;  // no new requests: GOAWAY was received, or sent
   std::uint64_t may_open_;   // requests of the peer, since the connection began

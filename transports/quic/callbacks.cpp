@@ -17,6 +17,10 @@ struct Callbacks {
     of(user).on_handshake_completed();
     return 0;
   }
+  static int crypto_data(ngtcp2_conn*, ngtcp2_encryption_level level, std::uint64_t offset,
+                         const std::uint8_t* data, std::size_t size, void* user) {
+    return of(user).on_crypto_data(level, offset, {data, size});
+  }
   static int stream_open(ngtcp2_conn*, StreamId id, void* user) {
     return of(user).on_stream_open(id);
   }
@@ -81,7 +85,7 @@ const ngtcp2_callbacks& callbacks() {
     ngtcp2_callbacks all{};
     all.client_initial = ngtcp2_crypto_client_initial_cb;
     all.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
-    all.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb;
+    all.recv_crypto_data = &Callbacks::crypto_data;
     all.recv_retry = ngtcp2_crypto_recv_retry_cb;
     all.encrypt = ngtcp2_crypto_encrypt_cb;
     all.decrypt = ngtcp2_crypto_decrypt_cb;

@@ -71,7 +71,7 @@ class Codec {
   Codec(const Codec&) = delete;
   Codec& operator=(const Codec&) = delete;
 
-  /// The handshake is done; streams may be opened.
+  /// The handshake is done, or early data comes or goes; streams may be opened.
   virtual void opened() = 0;
   /// The peer opened a stream. Null: there is no memory for it, and it is refused.
   virtual Stream* accept(StreamId id) = 0;

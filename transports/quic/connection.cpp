@@ -47,9 +47,14 @@ Connection::~Connection() {
 }
 
 std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, const Terms& terms,
-                                               certs::SslPtr tls, const Secrets& secrets) {
+                                               certs::SslPtr tls, const Secrets& secrets,
+                                               EarlyTickets* early) {
   std::unique_ptr<Connection> made(new Connection(host, std::move(tls)));
   if (!made->prepare_tls(true)) return nullptr;
+  made->early_tickets_ = early;
+  made->limits_ = terms.streams;
+  made->address_proved_ = arrival.token != Secrets::Verdict::none;
+  if (early != nullptr && !certs::take_early_data(*made->tls_, *made)) return nullptr;
 
   ngtcp2_settings settings;
   ngtcp2_settings_default(&settings);
@@ -130,6 +135,10 @@ std::unique_ptr<Connection> Connection::dial(Host& host, Path path, const Terms&
     return nullptr;
   }
   ngtcp2_conn_set_tls_native_handle(made->library_, made->tls_glue_);
+  base::Bytes kept;
+  made->early_ = terms.early_data && certs::send_early_data(*made->tls_, kept) &&
+                 ngtcp2_conn_decode_and_set_0rtt_transport_params(made->library_, kept.data(),
+                                                                  kept.size()) == 0;
   made->update_expiry();
   return made;
 }
@@ -161,7 +170,10 @@ Connection::Outcome Connection::read(const Datagram& datagram) {
   const int outcome = ngtcp2_conn_read_pkt(library_, &path, &info, datagram.octets.data(),
                                            datagram.octets.size(), stamp_now());
   switch (outcome) {
-    case 0: heard_at_ = base::Clock::now(); break;
+    case 0:
+      heard_at_ = base::Clock::now();
+      if (is_open() && is_server()) forget_tls();
+      break;
     case NGTCP2_ERR_RETRY:
       end(End::handshake_failed);
       state_ = State::finished;
@@ -312,18 +324,24 @@ void Connection::end(End end) {
   release_library();
 }
 
-/// The library before the TLS object, which must not call into it any more; the codec's octets
-/// after the library, which points at them.
+/// The TLS object must not call into the library any more; the codec's octets go after the library,
+/// which points at them.
 void Connection::release_library() {
-  if (tls_) {
-    SSL_set_app_data(tls_.get(), nullptr);
-    // QUIC has no close_notify; without it OpenSSL takes the session for broken, and a client would
-    // never resume.
-    SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-  }
+  if (tls_) SSL_set_app_data(tls_.get(), nullptr);
   if (library_ != nullptr) ngtcp2_conn_del(std::exchange(library_, nullptr));
   codec_.reset();
+  forget_tls();
+}
+
+/// A server needs it for the handshake alone, which ends with its tickets: the keys are the
+/// library's, keys are updated without TLS, and clients have nothing more to say to it (RFC 9001
+/// §6). It is a third of what an idle connection would cost.
+void Connection::forget_tls() {
+  // QUIC has no close_notify; without it OpenSSL takes the session for broken, and a client would
+  // never resume.
+  if (tls_) SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   tls_.reset();
+  if (library_ != nullptr) ngtcp2_conn_set_tls_native_handle(library_, nullptr);
   if (tls_glue_ != nullptr) ngtcp2_crypto_ossl_ctx_del(std::exchange(tls_glue_, nullptr));
 }
 
@@ -348,8 +366,13 @@ void Connection::update_expiry() { expiry_ = time_of(ngtcp2_conn_get_expiry(libr
 
 // ---- streams
 
+/// Made when the handshake is done, or with the first octets that come, or go, before that.
 Codec& Connection::codec() {
-  if (!codec_) codec_ = host_.make_codec(*this);
+  if (!codec_) {
+    codec_ = host_.make_codec(*this);
+    codec_->opened();
+    if (draining_) codec_->drain();
+  }
   return *codec_;
 }
 
@@ -359,13 +382,23 @@ void Connection::on_handshake_completed() {
     goodbye_wanted_ = true;
     return;
   }
+  conclude_early_data();
   state_ = State::open;
-  codec().opened();
-  if (draining_) codec().drain();
+  codec();
   host_.opened(*this);
-  if (secrets_ == nullptr) return;
+  if (!is_server()) return;
   const Secrets::Token token = secrets_->address_token(ngtcp2_conn_get_path(library_)->remote);
   if (token.size != 0) ngtcp2_conn_submit_new_token(library_, token.octets.data(), token.size);
+}
+
+int Connection::on_crypto_data(ngtcp2_encryption_level level, std::uint64_t offset,
+                               base::Bytes octets) {
+  if (tls_) {
+    return ngtcp2_crypto_recv_crypto_data_cb(library_, level, offset, octets.data(), octets.size(),
+                                             this);
+  }
+  ngtcp2_conn_set_tls_alert(library_, SSL_AD_UNEXPECTED_MESSAGE);  // RFC 9001 §6
+  return NGTCP2_ERR_CRYPTO;
 }
 
 int Connection::on_stream_open(StreamId id) {
@@ -384,40 +417,6 @@ void Connection::on_stream_closed(Stream* stream, StreamId id) {
   } else {
     ngtcp2_conn_extend_max_streams_uni(library_, 1);
   }
-}
-
-// ---- facts
-
-base::Endpoint Connection::peer() const {
-  return base::Endpoint::from_sockaddr(*ngtcp2_conn_get_path(library_)->remote.addr);
-}
-
-bool Connection::unacknowledged() const {
-  if (library_ == nullptr) return false;
-  ngtcp2_conn_info info;
-  ngtcp2_conn_get_conn_info(library_, &info);
-  constexpr int patience = 3;  // probes that were not answered
-  const std::chrono::nanoseconds probe(ngtcp2_conn_get_pto(library_));
-  return info.bytes_in_flight != 0 && base::Clock::now() - heard_at_ > patience * probe;
-}
-
-std::chrono::nanoseconds Connection::peer_idle_timeout() const {
-  const ngtcp2_transport_params* params =
-      library_ == nullptr ? nullptr : ngtcp2_conn_get_remote_transport_params(library_);
-  return std::chrono::nanoseconds(params == nullptr ? 0 : params->max_idle_timeout);
-}
-
-Facts Connection::facts() const {
-  const ngtcp2_transport_params* params = ngtcp2_conn_get_remote_transport_params(library_);
-  return {.version = ngtcp2_conn_get_negotiated_version(library_),
-          .retried = params != nullptr && params->retry_scid_present != 0};
-}
-
-base::Bytes Connection::alpn() const {
-  const unsigned char* name = nullptr;
-  unsigned size = 0;
-  SSL_get0_alpn_selected(tls_.get(), &name, &size);
-  return {name, size};
 }
 
 }  // namespace transports::quic

@@ -17,10 +17,12 @@
 #include <optional>
 #include <vector>
 
+#include "certs/early_data.h"
 #include "certs/openssl.h"
 #include "transports/channel.h"
 #include "transports/quic/codec.h"
 #include "transports/quic/datagrams.h"
+#include "transports/quic/early_tickets.h"
 #include "transports/quic/library.h"
 #include "transports/quic/secrets.h"
 
@@ -40,7 +42,14 @@ struct Facts {
 /// How a connection ended, for metrics.
 enum class End : std::uint8_t { peer, idle, handshake_timeout, handshake_failed, error, drained };
 
-class Connection final : public Streams {
+/// What became of octets that came, or went, with the first packets.
+enum class EarlyData : std::uint8_t {
+  accepted,
+  rejected,  ///< as if it had never been: what we had sent has to be sent again
+  replayed,  ///< rejected, since the ticket has been used before
+};
+
+class Connection final : public Streams, private certs::EarlyGate {
  public:
   /// What a connection has around it: an endpoint of many, or a link's own socket.
   class Host {
@@ -57,6 +66,8 @@ class Connection final : public Streams {
     virtual void wants_turn(Connection& connection) = 0;
     /// The peer's address has changed, and the new one is validated.
     virtual void migrated(Connection& connection) = 0;
+    /// Ours, when it was rejected, before the codec that sent it is gone.
+    virtual void early_data(Connection& connection, EarlyData result) = 0;
     /// The server gave a token for the next connection to it.
     virtual void new_token(Connection&, base::Bytes) {}
 
@@ -69,6 +80,7 @@ class Connection final : public Streams {
     std::chrono::nanoseconds idle_timeout;
     std::chrono::nanoseconds handshake_timeout;
     const ngtcp2_mem* memory;  ///< of its host, which outlives it
+    bool early_data = false;   ///< clients: is sent, when the session resumes one that allows it
   };
   /// A client's first packet, and what its token proved.
   struct Arrival {
@@ -80,9 +92,11 @@ class Connection final : public Streams {
 
   /// Before the first connection; again does no harm.
   static void prepare_library();
-  /// `tls` has its role and settings from certs/. Null when memory is short.
+  /// `tls` has its role and settings from certs/. `early` counts tickets for early data; null: none
+  /// is taken. Null when memory is short.
   static std::unique_ptr<Connection> accept(Host& host, Arrival arrival, const Terms& terms,
-                                            certs::SslPtr tls, const Secrets& secrets);
+                                            certs::SslPtr tls, const Secrets& secrets,
+                                            EarlyTickets* early);
   /// To a server, over `path`; the first packet leaves with write(). `token` is from an earlier
   /// connection's NEW_TOKEN, or empty.
   static std::unique_ptr<Connection> dial(Host& host, Path path, const Terms& terms,
@@ -106,6 +120,12 @@ class Connection final : public Streams {
   [[nodiscard]] bool finished() const { return state_ == State::finished; }
   [[nodiscard]] bool has_closed() const { return state_ >= State::closing; }
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
+  /// A client's streams may be opened although the handshake is not done; `begin_early` does so.
+  [[nodiscard]] bool may_be_early() const { return early_ && state_ == State::handshaking; }
+  void begin_early() { codec(); }
+  /// Keeps with a session what a later connection that resumes it may do early. `tls` is that of a
+  /// connection.
+  static void keep_terms(SSL& tls, SSL_SESSION& session);
   /// Nothing is under way on it.
   [[nodiscard]] bool is_idle() const { return !codec_ || codec_->idle(); }
   /// Takes no new streams for long: closes as soon as its codec is idle.
@@ -113,11 +133,12 @@ class Connection final : public Streams {
   /// Closes with the codec's code for goodbye.
   void close_politely();
   [[nodiscard]] base::Endpoint peer() const override;
+  /// These three of a server's only until it is open.
   [[nodiscard]] TlsFacts tls_facts() const { return facts_of(*tls_); }
   [[nodiscard]] base::Bytes alpn() const;
+  [[nodiscard]] const SSL& tls() const { return *tls_; }
   /// Once open, until it has closed.
   [[nodiscard]] Facts facts() const;
-  [[nodiscard]] const SSL& tls() const { return *tls_; }
   /// The peer has been owing an acknowledgement for longer than it takes (RFC 9002 §6.2).
   [[nodiscard]] bool unacknowledged() const;
   /// How long the peer keeps a silent connection; zero: it does not say.
@@ -156,12 +177,20 @@ class Connection final : public Streams {
   void say_goodbye(Datagrams& out, int descriptor);
   void end(End end);
   void release_library();
+  void forget_tls();
+  [[nodiscard]] bool is_server() const { return secrets_ != nullptr; }
   void answer_after_close(const Datagram& datagram);
   void update_expiry();
   Codec& codec();
+  void conclude_early_data();
+
+  // as the gate of a client's early data
+  std::size_t mark(std::uint8_t* out) override;
+  bool admits(base::Bytes mark) override;
 
   // what the library tells (callbacks.cpp)
   void on_handshake_completed();
+  int on_crypto_data(ngtcp2_encryption_level level, std::uint64_t offset, base::Bytes octets);
   int on_stream_open(StreamId id);
   void on_stream_closed(Stream* stream, StreamId id);
 
@@ -170,7 +199,12 @@ class Connection final : public Streams {
   certs::SslPtr tls_;
   ngtcp2_crypto_ossl_ctx* tls_glue_ = nullptr;
   ngtcp2_crypto_conn_ref self_{};
-  const Secrets* secrets_ = nullptr;
+  const Secrets* secrets_ = nullptr;       // a server's
+  EarlyTickets* early_tickets_ = nullptr;  // null: no early data is taken
+  StreamLimits limits_;                    // of ours, that a ticket promises
+  bool address_proved_ = false;            // by a token
+  bool early_ = false;                     // a client's: may be sent
+  bool replayed_ = false;
   std::unique_ptr<Codec> codec_;
   State state_ = State::handshaking;
   bool draining_ = false;

@@ -61,7 +61,7 @@ Stream* DoqSession::accept(StreamId) {
 }
 
 /// RFC 9250 §4.2: the query, its length before it, then FIN; nothing else.
-void DoqSession::received(Stream& any, base::Bytes octets, bool fin, bool) {
+void DoqSession::received(Stream& any, base::Bytes octets, bool fin, bool early) {
   DoqStream& stream = of(any);
   if (stream.abandoned) return connection_.release(octets.size());
   if (stream.asked) {
@@ -84,7 +84,7 @@ void DoqSession::received(Stream& any, base::Bytes octets, bool fin, bool) {
       return;
     case Whole::yes: break;
   }
-  ask(stream, frame.subspan(frame_prefix_size));
+  ask(stream, frame.subspan(frame_prefix_size), early);
   if (in_pieces) return drop_query(stream);
   connection_.release(octets.size());
 }
@@ -97,7 +97,7 @@ DoqSession::Whole DoqSession::judge(base::Bytes frame, bool fin) {
   return frame.size() == size ? Whole::yes : Whole::wrong;
 }
 
-void DoqSession::ask(DoqStream& stream, base::Bytes message) {
+void DoqSession::ask(DoqStream& stream, base::Bytes message, bool early) {
   stream.asked = true;
   Query& query = work_.query;
   query.verdict = dns::parse_request(message, query.request);
@@ -107,6 +107,8 @@ void DoqSession::ask(DoqStream& stream, base::Bytes message) {
   }
   // §4.2.1: the id is 0. §5.5.2: no keepalive option, as QUIC has its own.
   if (query.request.id != 0 || query.request.edns.keepalive) return close(DoqError::protocol_error);
+  if (early && !dns::is_replayable(query.request.opcode()))
+    query.verdict = dns::Verdict::too_early;  // §4.5
   query.protocol = protocol_;
   query.listener = listener_;
   query.client = connection_.peer();

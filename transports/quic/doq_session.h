@@ -73,7 +73,7 @@ class DoqSession final : public Codec, private Inquirer, private TimerWheel::Ent
 
   static DoqStream& of(Stream& stream) { return static_cast<DoqStream&>(stream); }
   static Whole judge(base::Bytes frame, bool fin);
-  void ask(DoqStream& stream, base::Bytes message);
+  void ask(DoqStream& stream, base::Bytes message, bool early);
   void on_late_answer(std::uint64_t ticket, Answer answer) override;
   void give(DoqStream& stream, base::Bytes message);
   void abandon(DoqStream& stream);

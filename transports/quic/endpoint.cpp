@@ -125,12 +125,12 @@ Connection* Endpoint::find(base::Bytes id, bool is_long) {
   return found == by_first_id_.end() ? nullptr : found->second;
 }
 
-/// An Initial is everybody's: the id that a client makes up names no worker.
+/// An Initial and early data are everybody's: the id that a client makes up names no worker.
 bool Endpoint::hand_over(const Datagram& datagram, base::Bytes id) {
   if (id.size() != ConnectionIds::size) return false;
-  constexpr std::uint8_t type_bits = 0x30;
+  constexpr std::uint8_t early_or_initial = 0x20;  // the types 0 and 1 of §17.2 lack it
   const std::uint8_t first = datagram.octets[0];
-  if ((first & long_header) != 0 && (first & type_bits) == 0) return false;
+  if ((first & long_header) != 0 && (first & early_or_initial) == 0) return false;
   const std::uint8_t owner = work_.process.ids.worker_of(id);
   if (owner == work_.worker) return false;
   if (!work_.process.crossing.hand_over(
@@ -192,7 +192,7 @@ void Endpoint::add(const Datagram& datagram, const Connection::Arrival& arrival,
                                 .memory = &work_.memory};
   std::unique_ptr<Connection> made = Connection::accept(
       *this, arrival, terms, context_.certificates->make_session(service_.alpn()),
-      work_.process.secrets);
+      work_.process.secrets, work_.settings.early_data ? &work_.process.early_tickets : nullptr);
   if (!made) return;
   Connection& connection = *made;
   sessions_.emplace(&connection, Session{std::move(made), std::move(place)});
@@ -346,6 +346,14 @@ void Endpoint::closed(Connection& connection, End end) {
 }
 
 void Endpoint::migrated(Connection&) { work_.counters.migrations.add(); }
+
+void Endpoint::early_data(Connection&, EarlyData result) {
+  switch (result) {
+    case EarlyData::accepted: return work_.counters.early_accepted.add();
+    case EarlyData::rejected: return work_.counters.early_rejected.add();
+    case EarlyData::replayed: return work_.counters.early_replayed.add();
+  }
+}
 
 bool Endpoint::evict_one() {
   for (Connection& connection : open_) {

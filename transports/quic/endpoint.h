@@ -107,6 +107,7 @@ class Endpoint final : private Connection::Host {
   void closed(Connection& connection, End end) override;
   void wants_turn(Connection& connection) override;
   void migrated(Connection& connection) override;
+  void early_data(Connection& connection, EarlyData result) override;
 
   ListenerContext& context_;
   Workspace& work_;

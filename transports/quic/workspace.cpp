@@ -17,6 +17,10 @@ base::Counter& answers(base::MetricSheet& sheet, const char* kind) {
   return sheet.counter("sallyport_quic_stateless_answers_total", {{"kind", kind}});
 }
 
+base::Counter& early_data(base::MetricSheet& sheet, const char* result) {
+  return sheet.counter("sallyport_quic_early_data_total", {{"result", result}});
+}
+
 base::Counter& ends(base::MetricSheet& sheet, const char* reason) {
   return sheet.counter("sallyport_quic_connections_ended_total", {{"reason", reason}});
 }
@@ -36,6 +40,9 @@ Counters::Counters(base::MetricSheet& sheet)
       resets(answers(sheet, "reset")),
       refusals(answers(sheet, "refusal")),
       migrations(sheet.counter("sallyport_quic_migrations_total")),
+      early_accepted(early_data(sheet, "accepted")),
+      early_rejected(early_data(sheet, "rejected")),
+      early_replayed(early_data(sheet, "replayed")),
       ended_by_peer(ends(sheet, "peer")),
       ended_idle(ends(sheet, "idle")),
       ended_handshake(ends(sheet, "handshake")),

@@ -10,6 +10,7 @@
 #include "transports/quic/connection_ids.h"
 #include "transports/quic/crossing.h"
 #include "transports/quic/datagrams.h"
+#include "transports/quic/early_tickets.h"
 #include "transports/quic/secrets.h"
 
 namespace transports::quic {
@@ -20,6 +21,7 @@ struct Process {
 
   ConnectionIds ids;
   Secrets secrets;
+  EarlyTickets early_tickets;
   Crossing crossing;
 };
 
@@ -37,6 +39,9 @@ struct Counters {
   base::Counter& resets;
   base::Counter& refusals;
   base::Counter& migrations;
+  base::Counter& early_accepted;
+  base::Counter& early_rejected;
+  base::Counter& early_replayed;
   base::Counter& ended_by_peer;
   base::Counter& ended_idle;
   base::Counter& ended_handshake;

@@ -14,12 +14,13 @@ LinkTerms::LinkTerms(const conf::Upstream& settings, const UpstreamContext& cont
       metrics(context.sheet, settings) {}
 
 Waiting::Waiting(Executor executor, const Ask& wanted, bool edns)
-    : ask(wanted), asked_at(base::Clock::now()), woken(executor) {
+    : ask(wanted), asked_at(base::Clock::now()), wanted_since(asked_at), woken(executor) {
   sent.question = wanted.question;
   sent.edns = edns;
 }
 
 Waiting::Waiting(Waiting& first) : Waiting(first.woken.get_executor(), first.ask, first.sent.edns) {
+  wanted_since = first.wanted_since;
   to_wake_ = &first.woken;
 }
 
@@ -50,8 +51,27 @@ Link::Link(std::shared_ptr<LinkTerms> terms)
 void Link::opened(bool resumed) {
   terms_->metrics.connected(resumed);
   state_ = State::open;
+  early_ = false;
   opened_at_ = idle_since_ = base::Clock::now();
-  for (auto next = waiting_.begin(); next != waiting_.end();) transmit(*next++);
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    Waiting& waiting = *next++;
+    if (!waiting.transmitted_) hand_out(waiting);
+  }
+}
+
+void Link::opened_early() {
+  early_ = true;
+  for (auto next = waiting_.begin(); next != waiting_.end() && room();) hand_out(*next++);
+}
+
+void Link::early_rejected() {
+  early_ = false;
+  for (Waiting& waiting : waiting_) waiting.transmitted_ = false;
+}
+
+void Link::hand_out(Waiting& waiting) {
+  waiting.transmitted_ = true;
+  transmit(waiting);
 }
 
 void Link::dial_failed(Failure failure) {
@@ -70,10 +90,20 @@ void Link::look() {
 
 void Link::send(Waiting& waiting) {
   waiting.link_ = this;
-  waiting_.push_back(waiting);
+  waiting_.insert(place_of(waiting), waiting);
   ++live_;
   if (owes_since_ == base::TimePoint{}) owes_since_ = waiting.asked_at;
-  if (is_open()) transmit(waiting);
+  if (speaks()) hand_out(waiting);
+}
+
+/// While the link is being dialled, those come first who have waited longest: an upstream that says
+/// goodbye again and again would otherwise have somebody come too late each time.
+auto Link::place_of(const Waiting& waiting) -> Places::iterator {
+  auto place = waiting_.end();
+  if (speaks()) return place;
+  while (place != waiting_.begin() && std::prev(place)->wanted_since > waiting.wanted_since)
+    --place;
+  return place;
 }
 
 void Link::heard() {
@@ -164,7 +194,7 @@ void Link::finish(Waiting& waiting) {
 }
 
 void Link::leave(Waiting& waiting) {
-  if (is_open()) forget(waiting);
+  if (speaks()) forget(waiting);
   part(waiting);
   after_departure();
 }

@@ -75,6 +75,7 @@ class Waiting : public boost::intrusive::list_base_hook<
   const Ask& ask;
   Sent sent;
   base::TimePoint asked_at;
+  base::TimePoint wanted_since;  ///< before asked_at where another link was asked first
   std::optional<Judged> judged;
   std::optional<Failure> failure;
   /// For people who look closely: a query to be sent as it is but for its id, and its reply as it
@@ -91,6 +92,7 @@ class Waiting : public boost::intrusive::list_base_hook<
   friend class Link;
   Timer* to_wake_ = &woken;
   Link* link_ = nullptr;
+  bool transmitted_ = false;
 };
 
 class Link {
@@ -166,7 +168,7 @@ class Link {
   // ---- what the transport does
 
   [[nodiscard]] virtual bool room() const = 0;
-  /// Only while open. May call refuse() and give_back(), not close().
+  /// Only while open, or as early data. May call refuse() and give_back(), not close().
   virtual void transmit(Waiting& waiting) = 0;
   /// Nobody waits for it any more.
   virtual void forget(Waiting& waiting) = 0;
@@ -178,6 +180,10 @@ class Link {
 
   // ---- what it tells of itself
 
+  /// Questions may go out with the connection's first packets, as far as there is room.
+  void opened_early();
+  /// What went out so has to go out again.
+  void early_rejected();
   /// The connection stands: sends what has waited for it.
   void opened(bool resumed);
   void dial_failed(Failure failure);
@@ -191,6 +197,8 @@ class Link {
   friend class Waiting;
   enum class State : std::uint8_t { dialing, open, closed };
 
+  [[nodiscard]] bool speaks() const { return is_open() || early_; }
+  void hand_out(Waiting& waiting);
   void part(Waiting& waiting);
   void finish(Waiting& waiting);
   void leave(Waiting& waiting);
@@ -204,7 +212,11 @@ class Link {
   static constexpr unsigned strays_max = 16;
 
   std::shared_ptr<LinkTerms> terms_;
+  using Places = boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>>;
+  Places::iterator place_of(const Waiting& waiting);
+
   State state_ = State::dialing;
+  bool early_ = false;  // questions go out although it is being dialled
   bool retired_ = false;
   bool suspected_ = false;
   base::TimePoint dialed_at_;
@@ -218,7 +230,7 @@ class Link {
   std::uint64_t received_ = 0;
   unsigned strays_ = 0;
   /// Who waits for a reply, or for the connection.
-  boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting_;
+  Places waiting_;
   std::size_t live_ = 0;  // how many they are
   std::optional<Failure> barren_;
 };

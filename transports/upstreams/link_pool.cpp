@@ -56,6 +56,7 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
     if (!link) co_return std::unexpected(std::move(link.error()));
     Asked asked(std::move(*link), terms_->executor, ask, edns);
     asked.trusted = asked.link->trusted(asked.first.asked_at, pace_.patience(most_patience()));
+    asked.first.wanted_since = began;
     asked.may_ask = !retried;  // three times in all (RFC 9520 §3.1)
     asked.link->send(asked.first);
     beside_.query();

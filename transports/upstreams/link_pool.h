@@ -69,8 +69,9 @@ class LinkPool {
     return make_failure(reason, terms_->upstream.url, detail);
   }
 
-  /// Questions given back unprocessed, in one exchange: beyond this the upstream only plays.
-  static constexpr unsigned returns_max = 8;
+  /// Questions given back unprocessed, in one exchange: beyond this the upstream only plays. Those
+  /// that take a few questions over each connection give the others of a burst back many times.
+  static constexpr unsigned returns_max = 64;
   /// Of questions, in per cent, that may be asked beside a link which is merely not trusted.
   static constexpr std::uint32_t beside_most = 5;
   static constexpr std::chrono::milliseconds short_patience_least{50};

@@ -109,6 +109,14 @@ UpstreamMetrics::UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream&
     replies_[i] = &sheet.counter("sallyport_upstream_replies_total",
                                  with(labels_of(upstream), "rcode", rcode_labels[i]));
   }
+  if (upstream.early_data) {
+    const auto early_data = [&](std::string_view result) {
+      return &sheet.counter("sallyport_upstream_early_data_total",
+                            with(labels_of(upstream), "result", result));
+    };
+    early_accepted_ = early_data("accepted");
+    early_rejected_ = early_data("rejected");
+  }
   if (!conf::row_of(upstream.protocol).http) return;
   goaways_ = &sheet.counter("sallyport_upstream_goaways_total", labels_of(upstream));
   for (std::size_t i = 0; i < http_statuses_.size(); ++i) {

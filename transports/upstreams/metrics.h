@@ -70,6 +70,11 @@ class UpstreamMetrics {
   void goaway() {
     if (goaways_ != nullptr) goaways_->add();
   }
+  /// Over QUIC: the queries of the first packets were taken, or had to be asked again.
+  void early_data(bool accepted) {
+    base::Counter* const counter = accepted ? early_accepted_ : early_rejected_;
+    if (counter != nullptr) counter->add();
+  }
   void connected(bool resumed) { (resumed ? connected_resumed_ : connected_).add(); }
   void connection_failed(Reason reason);
   void disconnected(LinkEnd end) { disconnections_[static_cast<std::size_t>(end)]->add(); }
@@ -86,7 +91,9 @@ class UpstreamMetrics {
   base::Counter& connection_certificates_;
   base::Counter& connection_failures_;
   base::DurationHistogram& durations_;
-  base::Counter* goaways_ = nullptr;  // over HTTP alone
+  base::Counter* goaways_ = nullptr;         // over HTTP alone
+  base::Counter* early_accepted_ = nullptr;  // where it may be sent
+  base::Counter* early_rejected_ = nullptr;
   std::array<base::Counter*, 9> http_statuses_{};
   std::array<base::Counter*, reasons> errors_{};
   std::array<base::Counter*, link_ends> disconnections_{};

@@ -35,6 +35,7 @@ QuicTerms::QuicTerms(const conf::Upstream& settings, const UpstreamContext& cont
       tls(std::move(client)),
       datagrams(std::make_unique<quic::Datagrams>()) {
   quic::Connection::prepare_library();
+  if (settings.early_data) tls->look_at_sessions(&quic::Connection::keep_terms);
 }
 
 LinkMaker QuicLink::maker(std::shared_ptr<QuicTerms> terms) {
@@ -82,6 +83,7 @@ Awaitable<std::optional<Failure>> QuicLink::connect(const base::Endpoint& place,
   refused_ = false;
   verify_error_.clear();
   connection_.reset();
+  question_codec_ = nullptr;
   boost::system::error_code ignored;
   if (descriptor_.is_open()) descriptor_.close(ignored);
   if (std::optional<Failure> failure = dial(place, patience)) co_return failure;
@@ -137,10 +139,15 @@ std::optional<Failure> QuicLink::dial(const base::Endpoint& peer, base::Clock::d
       .streams = quic_terms_.streams,
       .idle_timeout = quic_terms_.upstream.idle_timeout + idle_margin,
       .handshake_timeout = patience,
-      .memory = &quic_terms_.memory};
+      .memory = &quic_terms_.memory,
+      .early_data = quic_terms_.upstream.early_data};
   connection_ = quic::Connection::dial(*this, path, terms, std::move(*tls), quic_terms_.token);
   if (!connection_) return fail(Reason::ours, "no QUIC connection can be made");
   quic_terms_.token.clear();  // once each (RFC 9000 §8.1.3)
+  if (connection_->may_be_early()) {
+    connection_->begin_early();
+    opened_early();
+  }
   return std::nullopt;
 }
 
@@ -240,11 +247,18 @@ void QuicLink::retire_id(quic::Connection& connection, const ngtcp2_cid&) {
 void QuicLink::closed(quic::Connection& connection, quic::End end) {
   ended_ = end;
   question_codec_ = nullptr;
+  if (!is_open()) early_rejected();  // the next place may be better
   const long verified = SSL_get_verify_result(&connection.tls());
   if (quic_terms_.verify && verified != X509_V_OK) {
     verify_error_ =
         std::string("certificate verify failed: ") + X509_verify_cert_error_string(verified);
   }
+}
+
+void QuicLink::early_data(quic::Connection&, quic::EarlyData result) {
+  const bool accepted = result == quic::EarlyData::accepted;
+  terms().metrics.early_data(accepted);
+  if (!accepted) early_rejected();
 }
 
 void QuicLink::wants_turn(quic::Connection&) {

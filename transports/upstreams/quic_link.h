@@ -110,6 +110,7 @@ class QuicLink final : public Link, private quic::Connection::Host {
   void closed(quic::Connection& connection, quic::End end) override;
   void wants_turn(quic::Connection& connection) override;
   void migrated(quic::Connection&) override {}
+  void early_data(quic::Connection&, quic::EarlyData result) override;
   void new_token(quic::Connection&, base::Bytes token) override;
 
   QuicTerms& quic_terms_;  // the base keeps them
