@@ -63,6 +63,8 @@ struct Server {
       state_directory;  ///< resolved: $STATE_DIRECTORY, /var/lib/sallyport as root, else XDG state
   std::vector<base::Prefix>
       allow;  ///< who may ask; default loopback, private and link-local ranges
+  Line allow_line;
+  bool watch_network = true;  ///< connect to upstreams afresh when the way to them changes
   std::vector<dns::Name> forward_special_names;  ///< zones that are answered here by default
                                                  ///< ("test.") but shall go upstream
 

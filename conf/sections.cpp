@@ -21,6 +21,18 @@ using enum Applies;
 constexpr std::string_view chain_mark = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view key_mark = "PRIVATE KEY-----";
 
+Row<Server> allow_row() {
+  Row<Server> row = conf::row(
+      "allow", &Server::allow, prefixes(), at_reload,
+      "Who may ask; all others are refused. Usual are this machine and private networks, for an "
+      "open resolver is soon a weapon in other people's hands.");
+  row.read = [read = std::move(row.read)](const Node& node, Server& server, Reading& reading) {
+    read(node, server, reading);
+    server.allow_line.number = node.place.line;
+  };
+  return row;
+}
+
 Table<Server> server() {
   return {
       .name = "server",
@@ -38,15 +50,17 @@ Table<Server> server() {
                   "HTTP in the clear, for a reverse proxy in front). All addresses of the machine "
                   "are 0.0.0.0 and [::]. Usual is plain DNS on the loopback addresses, with a "
                   "`name` the encrypted transports as well."),
-              row("allow", &Server::allow, prefixes(), at_reload,
-                  "Who may ask; all others are refused. Usual are this machine and private "
-                  "networks, for an open resolver is soon a weapon in other people's hands."),
+              allow_row(),
               row("workers", &Server::workers, count(Server::workers_bounds), at_restart,
                   "Threads that answer; 0 is one for each core."),
               row("state_directory", &Server::state_directory, directory(), at_restart,
                   "Where what Sallyport makes is kept: its certificate authority and keys. Empty "
                   "is $STATE_DIRECTORY if systemd gives one, /var/lib/sallyport for root, else "
                   "$XDG_STATE_HOME/sallyport or ~/.local/state/sallyport."),
+              row("watch_network", &Server::watch_network, flag(), at_restart,
+                  "Whether to notice that addresses or routes of this machine change, another "
+                  "network or a tunnel, and to connect afresh to upstreams that other ways lead to "
+                  "now; no query is lost to it."),
               row("forward_special_names", &Server::forward_special_names, names(), at_reload,
                   "Special-use domains (RFC 6761) that are answered here and do not travel on, "
                   "unless they are listed: \"test.\", say, when an upstream serves it."),

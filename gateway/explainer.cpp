@@ -1,6 +1,7 @@
 // Explainer: judge, find, exchange, in the words of the pipeline.
 #include "gateway/explainer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/answer_cache.h"
@@ -38,8 +39,8 @@ void Explainer::begin(const Home::Parts& parts, std::shared_ptr<upstreams::Sets>
   explainer->story_.question = order.question;
   explainer->began_ = base::Clock::now();
   const std::shared_ptr<const Snapshot> snapshot = parts.snapshots.share();
-  explainer->judge(*snapshot);
-  if (!explainer->story_.answered_here.empty() || !sets) return explainer->tell();
+  explainer->story_.from = order.from;
+  if (!explainer->judge(*snapshot) || !sets) return explainer->tell();
   explainer->find(parts);
   explainer->choose(*snapshot, *sets->set_of(order.question.name));
   const std::string& cached = explainer->story_.cached;
@@ -47,12 +48,25 @@ void Explainer::begin(const Home::Parts& parts, std::shared_ptr<upstreams::Sets>
   explainer->exchange(std::move(sets), explainer->began_ + snapshot->config.limits.query_timeout);
 }
 
-void Explainer::judge(const Snapshot& snapshot) {
+bool Explainer::judge(const Snapshot& snapshot) {
+  const conf::Server& server = snapshot.config.server;
+  story_.file = snapshot.config.source;
+  story_.allow_line = server.allow_line.number;
+  story_.allowed = snapshot.allowed.allows(story_.from);
+  if (!story_.allowed) {
+    story_.rcode = dns::to_text(dns::Rcode::refused);
+    return false;
+  }
+  const auto range = std::ranges::find_if(
+      server.allow, [this](const base::Prefix& each) { return each.contains(story_.from); });
+  if (range != server.allow.end()) story_.allowed_by = range->to_text();
   policy::LocalAnswer answer;
   if (snapshot.special_names.answer(story_.question, false, answer)) {
     story_.answered_here = "a special name (RFC 6761, RFC 6303)";
     story_.rcode = dns::to_text(answer.view().rcode);
+    return false;
   }
+  return true;
 }
 
 void Explainer::find(const Home::Parts& parts) {

@@ -24,7 +24,8 @@ class Explainer final : public std::enable_shared_from_this<Explainer> {
   explicit Explainer(Told told) : told_(std::move(told)) {}
 
  private:
-  void judge(const Snapshot& snapshot);
+  /// False when the story ends here.
+  bool judge(const Snapshot& snapshot);
   void find(const Home::Parts& parts);
   void choose(const Snapshot& snapshot, upstreams::UpstreamSet& set);
   void exchange(std::shared_ptr<upstreams::Sets> sets, base::TimePoint deadline);

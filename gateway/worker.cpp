@@ -62,7 +62,10 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8
                         drops_,   shared.log,          quic_.get()},
       upstream_context_{context_.get_executor(), random_, receive_buffer_,
                         shared.authorities,      sheet_,  shared.log,
-                        home_.timers()} {
+                        home_.timers()},
+      network_changes_(sheet_.counter("sallyport_network_changes_total", {})) {
+  if (config.server.watch_network)
+    network_ = std::make_unique<NetworkWatch>(context_, shared.log, [this] { network_changed(); });
   for (const conf::ListenAddress& address : config.server.listen) {
     const auto place = static_cast<std::uint16_t>(listeners_.size());
     listeners_.push_back(transports::make_listener(address, place, listener_context_));
@@ -80,6 +83,7 @@ void Worker::start() {
 
 void Worker::open() {
   mailbox_.push([this] {
+    if (network_ && home_.upstreams()) network_->start();
     for (const auto& listener : listeners_) listener->start();
   });
 }
@@ -140,6 +144,16 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
     boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);
   }
   return {};
+}
+
+/// Upstreams that other ways lead to are dialled again; who waits for their answers gets them.
+void Worker::network_changed() {
+  const std::shared_ptr<upstreams::Sets> sets = home_.upstreams();
+  const std::size_t moved = sets ? sets->network_changed() : 0;
+  if (moved == 0) return;
+  network_changes_.add();
+  shared_.log.info("the network has changed, upstreams are connected to afresh",
+                   {{"upstreams", moved}});
 }
 
 std::expected<std::shared_ptr<upstreams::Sets>, std::string> Worker::make_upstreams(

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "gateway/home.h"
 #include "gateway/mailbox.h"
+#include "gateway/network_watch.h"
 #include "gateway/pipeline.h"
 #include "gateway/pipeline_counters.h"
 #include "gateway/snapshot.h"
@@ -93,6 +94,7 @@ class Worker {
 
  private:
   Configured take(const Snapshot& snapshot);
+  void network_changed();
   std::expected<std::shared_ptr<upstreams::Sets>, std::string> make_upstreams(
       const Snapshot& snapshot);
   void stop_listeners(base::TimePoint drain_until, std::promise<void> done);
@@ -119,6 +121,8 @@ class Worker {
   transports::Random random_;
   transports::ChannelBuffers receive_buffer_;
   transports::UpstreamContext upstream_context_;
+  std::unique_ptr<NetworkWatch> network_;  // null when nobody wants to know
+  base::Counter& network_changes_;
   std::vector<std::unique_ptr<transports::Listener>> listeners_;
   std::jthread thread_;
 };

@@ -1,6 +1,6 @@
 // What the admin server may ask of the gateway, and nothing else. Implemented by gateway::App.
-// Every call comes from the admin thread, one at a time, while workers go on answering: an
-// implementation is thread-safe against them.
+// Calls come from the admin thread, one at a time, while workers go on answering: an implementation
+// is thread-safe against them. Those that wait for upstreams come from other threads beside it.
 #pragma once
 
 #include <chrono>
@@ -84,12 +84,13 @@ class Control {
   [[nodiscard]] virtual CacheStatus cache_stats() = 0;
   [[nodiscard]] virtual Status status() = 0;
   [[nodiscard]] virtual std::vector<UpstreamDetail> upstreams() = 0;
-  /// Asks those of that name, or all, and waits for them; nothing when there is none of that name.
+  /// Asks those of that name, or all, and waits for them, on any thread; nothing when there is none
+  /// of that name.
   virtual std::vector<TestedUpstream> test_upstreams(const std::optional<std::string>& url) = 0;
   /// No new queries to it while there is another, or again as ever; until the process ends. False:
   /// there is no such upstream.
   virtual bool drain_upstream(const std::string& url, bool drained) = 0;
-  /// Lives the life of a query, and waits for it.
+  /// Lives the life of a query, and waits for it, on any thread.
   virtual Explanation explain(const ExplainOrder& order) = 0;
 };
 

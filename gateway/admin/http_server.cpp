@@ -126,6 +126,7 @@ class HttpServer::Impl {
       asio::post(context_, [this] { close_everything(); });
       thread_.join();
     }
+    waiting_room_.join();
     control_socket_.reset();
   }
 
@@ -159,8 +160,12 @@ class HttpServer::Impl {
   Control& control_;
   base::Log& log_;
   std::unique_ptr<ControlSocket> control_socket_;
-  DoorState tcp_door_{Door::tcp, options_, control_, {}};
-  DoorState unix_door_{Door::unix_socket, options_, control_, {}};
+  /// More who wait for upstreams at once wait for each other.
+  static constexpr std::size_t waiting_most = 2;
+
+  asio::thread_pool waiting_room_{waiting_most};
+  DoorState tcp_door_{Door::tcp, options_, control_, waiting_room_, {}};
+  DoorState unix_door_{Door::unix_socket, options_, control_, waiting_room_, {}};
   asio::io_context context_{1};
   Acceptor<Tcp> tcp_{context_};
   Acceptor<Unix> unix_{context_};

@@ -1,6 +1,7 @@
 // The admin server: /metrics and /healthz over TCP, read only; the verbs' commands over a unix
 // socket. HTTP/1.1 (RFC 9112) by Boost.Beast on one thread of its own, so that nothing that happens
-// here can hold up a worker. Owned by App.
+// here can hold up a worker, with two more for calls that wait for upstreams, so that those hold up
+// nobody. Owned by App.
 #pragma once
 
 #include <chrono>

@@ -4,6 +4,11 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -37,6 +42,7 @@ struct DoorState {
   Door door;
   const HttpServer::Options& options;
   Control& control;
+  boost::asio::thread_pool& waiting_room;  ///< for calls that wait, while others are served
   std::list<OpenConnection*> open;
 };
 
@@ -93,7 +99,8 @@ class HttpSession final : public OpenConnection {
       co_return false;
     }
     const auto& request = parser.get();
-    co_return co_await write(answer(request), request.version(), request.keep_alive(),
+    HttpResponse response = co_await answer(request);
+    co_return co_await write(std::move(response), request.version(), request.keep_alive(),
                              request.method() == http::verb::head);
   }
 
@@ -110,19 +117,40 @@ class HttpSession final : public OpenConnection {
     return {.status = status, .body = "this request cannot be read\n", .allow = {}};
   }
 
-  HttpResponse answer(const Parser::value_type& request) {
+  transports::Awaitable<HttpResponse> answer(const Parser::value_type& request) {
     namespace http = boost::beast::http;
     if (state_.door == Door::tcp) {
       const std::size_t hosts = request.count(http::field::host);
       if (hosts > 1 || (hosts == 0 && request.version() >= 11)) {
-        return {.status = 400, .body = "there must be one Host\n", .allow = {}};  // RFC 9112 §3.2
+        co_return HttpResponse{
+            .status = 400, .body = "there must be one Host\n", .allow = {}};  // RFC 9112 §3.2
       }
       if (hosts == 1 && !host_allowed(request[http::field::host], state_.options.server_name)) {
-        return {.status = 421, .body = "this host is not served here\n", .allow = {}};
+        co_return HttpResponse{
+            .status = 421, .body = "this host is not served here\n", .allow = {}};
       }
     }
-    return respond(state_.control, state_.door,
-                   {request.method_string(), request.target(), request.body()});
+    const HttpRequest asked{request.method_string(), request.target(), request.body()};
+    if (waits_for_upstreams(state_.door, asked)) co_return co_await respond_elsewhere(asked);
+    co_return respond(state_.control, state_.door, asked);
+  }
+
+  /// On another thread; this one goes on serving until the response is there.
+  transports::Awaitable<HttpResponse> respond_elsewhere(const HttpRequest& request) {
+    co_return co_await boost::asio::async_initiate<
+        const boost::asio::use_awaitable_t<transports::Executor>, void(HttpResponse)>(
+        [](auto handler, DoorState* state, const HttpRequest* asked) {
+          auto work = boost::asio::make_work_guard(boost::asio::get_associated_executor(handler));
+          boost::asio::post(state->waiting_room, [state, asked, handler = std::move(handler),
+                                                  work = std::move(work)]() mutable {
+            HttpResponse response = respond(state->control, state->door, *asked);
+            boost::asio::post(work.get_executor(), [handler = std::move(handler),
+                                                    response = std::move(response)]() mutable {
+              std::move(handler)(std::move(response));
+            });
+          });
+        },
+        transports::use_awaitable, &state_, &request);
   }
 
   transports::Awaitable<bool> write(HttpResponse answer, unsigned version, bool keep_alive,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "dns/request.h"
 
 namespace gateway::admin {
@@ -56,13 +57,19 @@ struct Attempt {
 struct ExplainOrder {
   dns::Question question;
   bool ask = false;  ///< the upstreams, although the answer is in the cache
+  base::Address from = base::Address::v4({127, 0, 0, 1});  ///< who asks
 };
 
 /// `sallyport explain`: the life of a query, told while it is lived. Nothing is kept of it.
 struct Explanation {
   dns::Question question;
-  std::string answered_here;  ///< by which rule; then nothing of the below is done
-  std::string route;          ///< the name that led to the set; empty: none did
+  std::string file;  ///< the configuration
+  base::Address from;
+  bool allowed = false;        ///< may ask; if not, nothing of the below is done
+  std::string allowed_by;      ///< the range that lets it
+  std::size_t allow_line = 0;  ///< 0: built in
+  std::string answered_here;   ///< by which rule; then nothing of the below is done
+  std::string route;           ///< the name that led to the set; empty: none did
   std::size_t route_line = 0;
   std::string set;
   std::string strategy;

@@ -79,7 +79,12 @@ std::string to_json(const Explanation& told) {
   return json::serialize(json::object{
       {"name", told.question.name.to_text()},
       {"type", dns::to_text(told.question.type)},
-      {"judge", json::object{{"answered_here", told.answered_here}}},
+      {"judge", json::object{{"client", told.from.to_text()},
+                             {"allowed", told.allowed},
+                             {"allowed_by", told.allowed_by},
+                             {"file", told.file},
+                             {"line", told.allow_line},
+                             {"answered_here", told.answered_here}}},
       {"route", json::object{{"name", told.route},
                              {"line", told.route_line},
                              {"set", told.set},
@@ -101,7 +106,8 @@ std::string to_json(const Explanation& told) {
 std::string to_json(const ExplainOrder& order) {
   return json::serialize(json::object{{"name", order.question.name.to_text()},
                                       {"type", dns::to_text(order.question.type)},
-                                      {"ask", order.ask}});
+                                      {"ask", order.ask},
+                                      {"from", order.from.to_text()}});
 }
 
 std::expected<ExplainOrder, std::string> explain_order_from_json(std::string_view text) {
@@ -119,6 +125,11 @@ std::expected<ExplainOrder, std::string> explain_order_from_json(std::string_vie
       const auto type = dns::type_from_text(member.get_string());
       if (type) order.question.type = *type;
       return type.has_value();
+    }
+    if (key == "from" && member.is_string()) {
+      const auto from = base::Address::from_text(member.get_string());
+      if (from) order.from = *from;
+      return from.has_value();
     }
     if (key != "ask" || !member.is_bool()) return false;
     order.ask = member.get_bool();

@@ -85,11 +85,14 @@ HttpResponse reload(Control& control, std::string_view) {
           .allow = {}};
 }
 
+enum class Waits : bool { no, for_upstreams };
+
 struct Route {
   bool on_tcp;
   std::string_view method;
   std::string_view path;
   HttpResponse (*answer)(Control&, std::string_view body);
+  Waits waits = Waits::no;
 };
 
 constexpr Route routes[] = {
@@ -100,9 +103,9 @@ constexpr Route routes[] = {
     {false, "POST", "/cache/flush", cache_flush},
     {false, "POST", "/reload", reload},
     {false, "GET", "/upstreams", upstreams},
-    {false, "POST", "/upstreams/test", test_upstreams},
+    {false, "POST", "/upstreams/test", test_upstreams, Waits::for_upstreams},
     {false, "POST", "/upstreams/drain", drain_upstream},
-    {false, "POST", "/explain", explain},
+    {false, "POST", "/explain", explain, Waits::for_upstreams},
 };
 
 HttpResponse not_found(Door door) {
@@ -119,6 +122,14 @@ HttpResponse wrong_method(std::string_view right) {
   return {.status = 405, .body = "this page takes " + allow + "\n", .allow = allow};
 }
 
+const Route* route_of(Door door, const HttpRequest& request) {
+  const std::string_view path = request.target.substr(0, request.target.find('?'));
+  const auto* const route = std::ranges::find_if(routes, [&](const Route& row) {
+    return row.path == path && (door == Door::unix_socket || row.on_tcp);
+  });
+  return route == std::end(routes) ? nullptr : route;
+}
+
 bool equal_ignoring_case(std::string_view left, std::string_view right) {
   return std::ranges::equal(left, right, [](char a, char b) {
     return dns::to_lower(static_cast<std::uint8_t>(a)) ==
@@ -132,13 +143,16 @@ bool is_port(std::string_view text) {
 
 }  // namespace
 
+bool waits_for_upstreams(Door door, const HttpRequest& request) {
+  const Route* const route = route_of(door, request);
+  return route != nullptr && route->method == request.method &&
+         route->waits == Waits::for_upstreams;
+}
+
 HttpResponse respond(Control& control, Door door, const HttpRequest& request) {
-  const std::string_view path = request.target.substr(0, request.target.find('?'));
   const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
-  const auto* const route = std::ranges::find_if(routes, [&](const Route& row) {
-    return row.path == path && (door == Door::unix_socket || row.on_tcp);
-  });
-  if (route == std::end(routes)) return not_found(door);
+  const Route* const route = route_of(door, request);
+  if (route == nullptr) return not_found(door);
   if (route->method != method) return wrong_method(route->method);
   try {
     return route->answer(control, request.body);

@@ -27,6 +27,9 @@ struct HttpResponse {
   std::string allow;  ///< with 405: the methods there are (RFC 9110 §15.5.6)
 };
 
+/// Whether the response waits for upstreams, so that the admin thread had better not make it.
+bool waits_for_upstreams(Door door, const HttpRequest& request);
+
 /// HEAD is answered like GET; whoever writes the response leaves the body out. Never throws.
 HttpResponse respond(Control& control, Door door, const HttpRequest& request);
 

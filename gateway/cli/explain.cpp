@@ -36,6 +36,19 @@ std::string found(const json::value& find) {
                      number_of(find, "age"), number_of(find, "ttl_left"));
 }
 
+void print_access(const json::value& judge, std::ostream& out) {
+  const std::uint64_t line = number_of(judge, "line");
+  const std::string where =
+      line == 0 ? "built in" : std::format("{}:{}", text_of(judge, "file"), line);
+  if (judge.at("allowed").as_bool()) {
+    out << std::format("judge      {} may ask: {} of `allow` ({})\n", text_of(judge, "client"),
+                       text_of(judge, "allowed_by"), where);
+  } else {
+    out << std::format("judge      {} may not ask: it is in no range of `allow` ({})\n",
+                       text_of(judge, "client"), where);
+  }
+}
+
 void print_route(const json::value& route, std::ostream& out) {
   const std::string_view name = text_of(route, "name");
   out << std::format(
@@ -62,12 +75,13 @@ void print(const json::value& told, std::ostream& out) {
   out << text_of(told, "name") << ' ' << text_of(told, "type") << '\n';
   const std::string_view here = text_of(told.at("judge"), "answered_here");
   const json::value& answer = told.at("answer");
-  if (!here.empty()) {
-    out << std::format("judge      answered here: {}\nanswer     {}\n", here,
-                       text_of(answer, "rcode"));
+  print_access(told.at("judge"), out);
+  if (!here.empty()) out << std::format("           answered here: {}\n", here);
+  if (!here.empty() || !told.at("judge").at("allowed").as_bool()) {
+    out << std::format("answer     {}\n", text_of(answer, "rcode"));
     return;
   }
-  out << "judge      forwarded\n";
+  out << "           forwarded\n";
   print_route(told.at("route"), out);
   out << "find       " << found(told.at("find")) << "\nupstreams  in the order to be asked\n";
   for (const json::value& upstream : told.at("upstreams").as_array()) print_upstream(upstream, out);
@@ -95,8 +109,13 @@ ExitCode explain(const ExplainOptions& options, Streams streams) {
     streams.complaints << "sallyport: it is the gateway here that is asked: no @URL\n";
     return ExitCode::usage;
   }
-  const std::string body =
-      to_json(admin::ExplainOrder{.question = inquiry->question, .ask = options.ask});
+  const auto from = base::Address::from_text(options.from);
+  if (!from) {
+    streams.complaints << std::format("sallyport: `{}` is no address\n", options.from);
+    return ExitCode::usage;
+  }
+  const std::string body = to_json(
+      admin::ExplainOrder{.question = inquiry->question, .ask = options.ask, .from = *from});
   const auto reply = ask_gateway(
       options.gateway,
       {.method = "POST", .target = "/explain", .body = body, .timeout = explain_most}, streams);

@@ -103,6 +103,7 @@ struct UpstreamDrainOptions {
 struct ExplainOptions {
   GatewayAddress gateway;
   std::vector<std::string> words;  ///< NAME and TYPE
+  std::string from = "127.0.0.1";  ///< who asks
   bool ask = false;
   bool json = false;
 };

@@ -262,10 +262,13 @@ void add_explain(CLI::App& app, Verbs& verbs) {
       ->type_name("NAME [TYPE]")
       ->required();
   verb.add_flag("--ask", options.ask, "ask the upstreams although the cache has the answer");
+  verb.add_option("--from", options.from, "the client's address; this machine if not given")
+      ->type_name("ADDRESS");
   add_gateway_address(verb, options.gateway);
   describe(verb,
            "  sallyport explain www.corp.example\n"
            "  sallyport explain example.org AAAA --ask\n"
+           "  sallyport explain example.org --from 198.51.100.7\n"
            "  sallyport explain example.org --json | jq '.exchange.attempts'\n"
            "\n"
            "Upstreams are asked in earnest; the cache learns nothing of it.\n");

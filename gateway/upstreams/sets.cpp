@@ -44,6 +44,12 @@ bool Sets::leads_like(const Sets& other, dns::NameView name) const {
   return ours.terms().name == conf::default_set || ours.has_upstreams_of(theirs);
 }
 
+std::size_t Sets::network_changed() {
+  std::size_t moved = 0;
+  for (const auto& set : sets_) moved += set->network_changed();
+  return moved;
+}
+
 transports::Awaitable<void> Sets::close(base::TimePoint drain_until) {
   for (const auto& set : sets_) co_await set->close(drain_until);
 }

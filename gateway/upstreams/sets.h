@@ -35,6 +35,9 @@ class Sets {
   /// same upstreams.
   [[nodiscard]] bool leads_like(const Sets& other, dns::NameView name) const;
 
+  /// As UpstreamSet's.
+  std::size_t network_changed();
+
   transports::Awaitable<void> close(base::TimePoint drain_until);
 
   [[nodiscard]] std::vector<UpstreamSet::State> states() const;

@@ -88,6 +88,15 @@ void UpstreamSet::begin_probing() {
   for (const auto& watched : watched_) schedule_probe(*watched, base::Clock::now());
 }
 
+std::size_t UpstreamSet::network_changed() {
+  std::size_t moved = 0;
+  for (const auto& watched : watched_) {
+    if (watched->member.upstream().network_changed()) ++moved;
+    if (watched->member.health().standing() != Standing::well) probe(*watched);
+  }
+  return moved;
+}
+
 void UpstreamSet::schedule_probe(Watched& watched, base::TimePoint now) {
   if (closing_) return;
   if (watched.member.health().standing() != Standing::well) {

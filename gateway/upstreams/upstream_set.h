@@ -71,6 +71,10 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
 
   transports::Awaitable<void> close(base::TimePoint drain_until);
 
+  /// Addresses or routes of this machine have changed. Who is not well is probed at once. Gives to
+  /// how many upstreams another way leads now.
+  std::size_t network_changed();
+
   /// Probes from now on as often as the configuration says.
   void begin_probing();
 

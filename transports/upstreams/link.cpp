@@ -247,6 +247,7 @@ void Link::close(LinkEnd end, Failure why) {
   while (!waiting_.empty()) {
     Waiting& waiting = waiting_.front();
     waiting.failure = why;
+    waiting.unprocessed = end == LinkEnd::network;
     finish(waiting);
   }
 }

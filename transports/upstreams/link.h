@@ -83,7 +83,7 @@ class Waiting : public boost::intrusive::list_base_hook<
   base::Bytes verbatim{};
   std::vector<std::uint8_t> raw{};
   unsigned http_status = 0;  ///< over HTTP, of the response
-  bool unprocessed = false;  ///< it failed, and surely the upstream has not begun with it
+  bool unprocessed = false;  ///< it failed by no fault of the link's, and any other may have it
   Timer woken;
   /// The link's own: which of its streams carries the question.
   std::int64_t stream = 0;

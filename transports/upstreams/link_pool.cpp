@@ -222,7 +222,29 @@ bool LinkPool::may_dial() const {
 
 LinkPool::Picked LinkPool::dial() {
   if (base::Clock::now() < no_dial_before_) return std::unexpected(last_failure_);
+  if (links_.empty()) ways_ = ways_now();
   return links_.emplace_back(maker_.dial(under_way_));
+}
+
+std::vector<std::optional<Way>> LinkPool::ways_now() const {
+  if (terms_->upstream.proxy) return {way_to(terms_->upstream.proxy->address)};
+  std::vector<std::optional<Way>> ways;
+  for (const base::Endpoint& place : terms_->upstream.places())
+    ways.push_back(way_to(place.address));
+  return ways;
+}
+
+bool LinkPool::network_changed() {
+  no_dial_before_ = {};  // who could not be reached may be there now
+  sweep();
+  if (links_.empty()) return false;
+  std::vector<std::optional<Way>> ways = ways_now();
+  if (ways == ways_) return false;
+  ways_ = std::move(ways);
+  for (const std::shared_ptr<Link>& link : links_)
+    link->close(LinkEnd::network, fail(Reason::closed, "the network has changed"));
+  line_.call_all();
+  return true;
 }
 
 void LinkPool::sweep() {

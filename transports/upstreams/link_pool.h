@@ -16,6 +16,7 @@
 #include "transports/upstreams/pace.h"
 #include "transports/upstreams/timer.h"
 #include "transports/upstreams/upstreams.h"
+#include "transports/upstreams/way_to.h"
 
 namespace transports {
 
@@ -32,6 +33,10 @@ class LinkPool {
   Awaitable<base::Result<dns::KeptAnswer, Failure>> exchange(const Ask& ask, base::TimePoint limit);
 
   [[nodiscard]] bool is_connected() const;
+  /// Addresses or routes of this machine have changed. When that concerns the way to the upstream,
+  /// all links end, and who waits on them is asked again over others; true then.
+  bool network_changed();
+
   /// Gives out no link from now on; those in use end with their last query, at `drain_until` at the
   /// latest.
   Awaitable<void> close(base::TimePoint drain_until);
@@ -45,6 +50,7 @@ class LinkPool {
   Awaitable<Picked> pick_in_turn(base::TimePoint dialed_after, base::TimePoint limit);
   Picked dial();
   [[nodiscard]] bool may_dial() const;
+  [[nodiscard]] std::vector<std::optional<Way>> ways_now() const;
   void sweep();
   void note_fruitful();
   void note_barren(const Link& link);
@@ -77,6 +83,7 @@ class LinkPool {
   std::shared_ptr<LinkTerms> terms_;
   EdnsHabit& edns_;
   std::vector<std::shared_ptr<Link>> links_;
+  std::vector<std::optional<Way>> ways_;  // to the upstream, when the oldest link was dialled
   UnderWay under_way_;
   Line line_;
   base::Clock::duration quickest_{0};  // of the recent answers; 0: none yet

@@ -32,8 +32,8 @@ constexpr std::array<ReasonRow, reasons> reason_rows{{
     {Reason::ours, "ours", us, other_upstream},
 }};
 
-constexpr std::array<std::string_view, link_ends> end_labels{"idle", "peer", "error", "closing",
-                                                             "silent"};
+constexpr std::array<std::string_view, link_ends> end_labels{"idle",    "peer",   "error",
+                                                             "closing", "silent", "network"};
 constexpr std::array<std::string_view, 7> rcode_labels{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
                                                        "NOTIMP",  "REFUSED", "other"};
 

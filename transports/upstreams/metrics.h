@@ -50,9 +50,10 @@ enum class LinkEnd : std::uint8_t {
   peer,
   error,
   closing,
-  silent  ///< while a fresh one was answered
+  silent,  ///< while a fresh one was answered
+  network  ///< another way leads to the upstream now
 };
-inline constexpr std::size_t link_ends = 5;
+inline constexpr std::size_t link_ends = 6;
 
 class UpstreamMetrics {
  public:

@@ -20,6 +20,7 @@ class StreamUpstream final : public Upstream {
   [[nodiscard]] std::string_view name() const override { return terms_->upstream.url; }
   /// Has a link that stands?
   [[nodiscard]] bool is_connected() const { return links_.is_connected(); }
+  bool network_changed() override { return links_.network_changed(); }
   Awaitable<void> close(base::TimePoint drain_until) override { return links_.close(drain_until); }
 
  private:

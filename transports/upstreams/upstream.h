@@ -94,6 +94,9 @@ class Upstream {
   virtual void begin(Ask ask, base::TimePoint deadline, Asker& asker, const Executor& executor);
   /// As in the configuration: "tls://9.9.9.9#dns.quad9.net".
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// Addresses or routes of this machine have changed: nothing goes the old way any more. True when
+  /// something did.
+  virtual bool network_changed() { return false; }
   /// No exchange begins from now on; those under way may end. To be awaited before destruction.
   virtual Awaitable<void> close(base::TimePoint drain_until) = 0;
 };

@@ -2,6 +2,7 @@
 // one must be.
 #pragma once
 
+#include <future>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -84,6 +85,7 @@ class FakeControl final : public Control {
   }
   Explanation explain(const ExplainOrder& order) override {
     note("explain " + order.question.name.to_text() + (order.ask ? " ask" : ""));
+    if (order.ask) may_explain_.get_future().wait();
     Explanation told;
     told.question = order.question;
     told.set = "default";
@@ -99,6 +101,8 @@ class FakeControl final : public Control {
     const std::lock_guard lock(mutex_);
     reload_ = std::move(outcome);
   }
+  /// What asks upstreams waits for this.
+  void let_explain() { may_explain_.set_value(); }
   void break_status() {
     const std::lock_guard lock(mutex_);
     broken_ = true;
@@ -114,6 +118,7 @@ class FakeControl final : public Control {
     asked_.push_back(std::move(what));
   }
 
+  std::promise<void> may_explain_;
   std::mutex mutex_;
   Health health_;
   ReloadOutcome reload_{.ok = true, .complaints = {}, .changes = {"2 upstreams"}};

@@ -7,6 +7,10 @@
 #include <chrono>
 #include <filesystem>
 #include <format>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "gateway/admin/control_client.h"
 #include "gateway/admin/control_socket.h"
@@ -290,6 +294,36 @@ TEST_F(ControlDoor, ReloadTellsWhatChangedOrWhatIsWrong) {
   reply = tell("POST", "/reload");
   EXPECT_EQ(reply.status, 422U);
   EXPECT_EQ(reply.body, R"({"ok":false,"complaints":["line 3: \"x\""],"changes":[]})");
+}
+
+// Upstreams may take their time; who asks for metrics meanwhile, or by the same door, does not.
+TEST_F(ControlDoor, WhoWaitsForUpstreamsHoldsNobodyUp) {
+  start();
+  auto waiting = std::async(std::launch::async, [this] {
+    return tell("POST", "/explain", R"({"name":"example.org","ask":true})").status;
+  });
+  while (control_.asked() != std::vector<std::string>{"explain example.org. ask"})
+    std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(tell("GET", "/healthz").status, 200U);
+  EXPECT_EQ(tell("POST", "/explain", R"({"name":"example.org"})").status, 200U);
+  EXPECT_EQ(waiting.wait_for(0s), std::future_status::timeout);
+  control_.let_explain();
+  EXPECT_EQ(waiting.get(), 200U);
+}
+
+// The server ends when the call has ended that is under way, and not before.
+TEST_F(ControlDoor, EndsWithACallUnderWay) {
+  start();
+  auto waiting = std::async(std::launch::async, [this] {
+    return static_cast<bool>(
+        ask_control(socket(), "POST", "/explain", R"({"name":"example.org","ask":true})", 10s));
+  });
+  while (control_.asked().empty()) std::this_thread::sleep_for(1ms);
+  auto ended = std::async(std::launch::async, [this] { server_.reset(); });
+  EXPECT_EQ(ended.wait_for(50ms), std::future_status::timeout);
+  control_.let_explain();
+  ended.get();
+  EXPECT_FALSE(waiting.get());
 }
 
 TEST_F(ControlDoor, FlushTakesANameAndWhatIsBelow) {
