@@ -38,7 +38,7 @@ std::optional<LogLevel> log_level_from_text(std::string_view text);
 struct LogField {
   LogField(std::string_view field_key, std::string_view text) : key(field_key), value(text) {}
   LogField(std::string_view field_key, const char* text) : key(field_key), value(text) {}
-  LogField(std::string_view field_key, const std::string& text) : key(field_key), value(text) {}
+  LogField(std::string_view field_key, std::string text) : key(field_key), value(std::move(text)) {}
   LogField(std::string_view field_key, bool flag)
       : key(field_key), value(flag ? "true" : "false"), quoted(false) {}
   LogField(std::string_view field_key, std::integral auto number)

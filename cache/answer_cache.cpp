@@ -17,7 +17,7 @@ namespace {
 /// One slot for every 120 octets of the budget: even when all blocks are of the smallest size, 128,
 /// octets run out before slots do (at 7 of 8 slots taken), so that it is SIEVE who decides.
 constexpr std::uint64_t octets_per_slot = 120;
-constexpr std::uint64_t segment_min = 256 * 1024;
+constexpr std::uint64_t segment_min = std::uint64_t{256} * 1024;
 constexpr std::uint64_t alignment = 4096;
 constexpr std::size_t cut_probes_max = 16;
 
@@ -67,7 +67,7 @@ class AnswerCache::Impl {
       : seed(options.seed),
         budget(options.budget),
         plan(options),
-        index_memory(plan.segments * plan.buckets * sizeof(Bucket)),
+        index_memory(sizeof(Bucket) * plan.segments * plan.buckets),
         slab_memory(plan.segments * plan.share),
         index(reinterpret_cast<Bucket*>(index_memory.data()), plan.segments, plan.buckets) {
     for (std::uint32_t number = 0; number < plan.segments; ++number) {

@@ -29,7 +29,7 @@ class Slot {
     return word >> tag_shift == tag && word != empty;
   }
   static Entry* entry_of(std::uint64_t word) {
-    return reinterpret_cast<Entry*>(word & pointer_mask);
+    return reinterpret_cast<Entry*>(word & pointer_mask);  // NOLINT(*-int-to-ptr): tagged
   }
 
   static constexpr unsigned tag_shift = 48;

@@ -28,7 +28,7 @@ class Memory {
 /// they are in use, for huge pages would then make megabytes resident, and hold up the thread that
 /// touches them.
 void prefer_huge_pages(void* at, std::size_t size);
-inline constexpr std::size_t huge_page_size = 2 * 1024 * 1024;
+inline constexpr std::size_t huge_page_size = std::size_t{2} * 1024 * 1024;
 
 /// For the address sanitizer, which takes a use of forbidden octets for a use after free; nothing
 /// elsewhere.

@@ -149,8 +149,11 @@ std::expected<SslContextPtr, std::string> make_server_context(
       SSL_CTX_set1_groups_list(context, groups) != 1 || !set_identity(*context, identity)) {
     return std::unexpected("cannot serve TLS as " + identity.name + ": " + take_openssl_error());
   }
+  // Messages carry their length, so a cut shows itself (RFC 7858 §3.4): a client whose stream ends
+  // without close_notify still gets its answers.
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                   SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // Sessions live in tickets alone: a cache would grow with clients that never come back

@@ -117,7 +117,7 @@ class Worker {
   std::unique_ptr<transports::quic::Workspace> quic_;  // null where no QUIC is spoken
   transports::ListenerContext listener_context_;
   transports::Random random_;
-  transports::ReceiveBuffer receive_buffer_;
+  transports::ChannelBuffers receive_buffer_;
   transports::UpstreamContext upstream_context_;
   std::vector<std::unique_ptr<transports::Listener>> listeners_;
   std::jthread thread_;

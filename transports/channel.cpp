@@ -85,7 +85,7 @@ struct ChannelBio {
   }
 };
 
-Channel::Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer)
+Channel::Channel(int descriptor, certs::SslPtr tls, ChannelBuffers& buffer)
     : descriptor_(descriptor), buffer_(&buffer), tls_(std::move(tls)) {
   BIO* bio = BIO_new(ChannelBio::method());
   BIO_set_data(bio, this);

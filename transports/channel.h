@@ -43,7 +43,7 @@ struct TlsFacts {
 TlsFacts facts_of(const SSL& tls);
 
 /// One per worker, shared by its channels, so that none needs a buffer of its own.
-struct ReceiveBuffer {
+struct ChannelBuffers {
   /// A recv takes many TLS records at once. Not larger than what is read at a time: the rest would
   /// have to be copied.
   std::array<std::uint8_t, 16384> octets;
@@ -71,7 +71,7 @@ class Channel {
   /// In the clear.
   explicit Channel(int descriptor) : descriptor_(descriptor) {}
   /// Over TLS; `tls` has its role and settings from certs/tls_context.h. `buffer` is the worker's.
-  Channel(int descriptor, certs::SslPtr tls, ReceiveBuffer& buffer);
+  Channel(int descriptor, certs::SslPtr tls, ChannelBuffers& buffer);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -101,6 +101,8 @@ class Channel {
   /// again.
   ChannelResult shutdown();
 
+  /// Octets of TLS records that were made and wait for the socket.
+  [[nodiscard]] std::size_t unsent() const { return unsent_.size(); }
   [[nodiscard]] bool encrypted() const { return tls_ != nullptr; }
   /// After the handshake.
   [[nodiscard]] TlsFacts facts() const;
@@ -131,7 +133,7 @@ class Channel {
   bool fed_all_ = false;      // the next call need not ask the socket
   bool gathers_ = false;      // from a write() with more to follow to the last of them
   std::size_t gathered_ = 0;  // octets of buffer_->records
-  ReceiveBuffer* buffer_ = nullptr;
+  ChannelBuffers* buffer_ = nullptr;
   base::Bytes received_;  // not yet taken by OpenSSL or reader: in *buffer_, in unread_, or fed
   std::vector<std::uint8_t> unsent_;  // records that the socket did not take
   std::vector<std::uint8_t> unread_;  // what of received_ was left when a call ended

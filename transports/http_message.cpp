@@ -74,7 +74,7 @@ HttpFields::HttpFields(const HttpResponse& response) {
     add("content-security-policy", page_policy, true);
     add("referrer-policy", "no-referrer", true);
   }
-  if (!response.alternative.empty()) add("alt-svc", response.alternative, false);
+  if (!response.alternative.empty()) add("alt-svc", response.alternative, true);
   if (response.allow_origin.empty()) return;
   add("access-control-allow-origin", response.allow_origin, false);
   if (!response.preflight) return;

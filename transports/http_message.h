@@ -56,7 +56,7 @@ struct HttpResponse {
   std::optional<std::uint32_t> max_age{};
   base::Bytes body;
   std::string_view vary;         ///< a literal: which fields of the request it depends on (§12.5.5)
-  std::string_view alternative;  ///< where else we are (RFC 7838 §3); valid as long as the body
+  std::string_view alternative;  ///< where else we are (RFC 7838 §3); valid for good
   std::string_view allow_origin;  ///< of the page that may read it; valid as long as the body
   bool nosniff = false;    ///< a browser might take it for something else (fetch.spec, "nosniff")
   bool preflight = false;  ///< tells a browser what scripts may send (fetch.spec, "CORS")

@@ -30,6 +30,8 @@ constexpr std::chrono::seconds linger_time{1};
 constexpr std::size_t lingered_max = 1024 * 1024;
 // As much must be taken in each `message_timeout` by a client that is slow to read.
 constexpr std::size_t progress_min = 16 * 1024;
+// As much of it as no other protocol begins with (RFC 9113 §3.4).
+constexpr std::string_view http2_preface = "PRI * HTTP/2";
 
 }  // namespace
 
@@ -79,9 +81,9 @@ void StreamSession::advance(bool readable) {
 
 void StreamSession::on_arrival(const boost::system::error_code& error, std::size_t octets) {
   read_waits_ = false;
-  arrived_ = octets;
+  arrived_ += octets;
   // An end of file is read again by the channel; a reset is told once.
-  if (error && error != boost::asio::error::eof && !ended_) {
+  if (error && (error != boost::asio::error::eof || !open_) && !ended_) {
     if (!open_ && conf::row_of(host_.protocol).encrypted) host_.handshakes.failed("failed");
     end();
   }
@@ -96,10 +98,8 @@ void StreamSession::feed_arrival() {
 /// True when done. Otherwise it goes on later, or the session has ended: what does not speak TLS
 /// gets no DNS (RFC 7858 §3.1).
 bool StreamSession::shake_hands() {
-  if (!conf::row_of(host_.protocol).encrypted) {
-    if (arrived_ == 0 && !ended_) end();  // nothing was said at all
-    return !ended_;
-  }
+  if (!conf::row_of(host_.protocol).encrypted)
+    return arrived_ >= http2_preface.size() || !http2_preface.starts_with(arrived_text());
   if (!channel_) {
     certs::SslPtr tls = host_.context.certificates->make_session(
         host_.protocol == conf::Protocol::doh ? certs::alpn_http : certs::alpn_dot);
@@ -178,11 +178,10 @@ void StreamSession::take(base::Bytes octets, base::TimePoint now) {
   if (!ended_) codec_->take(octets, now);
 }
 
-/// By the handshake; in the clear by the first octets, which no other protocol begins with (RFC
-/// 9113 §3.2 and §3.3).
+/// By the handshake; in the clear by the first octets (RFC 9113 §3.2 and §3.3).
 bool StreamSession::asks_for_http2() const {
   if (channel_->encrypted()) return channel_->facts().alpn == "h2";
-  return base::as_text(base::Bytes{arrival_}.first(arrived_)).starts_with("PRI ");
+  return arrived_text().starts_with(http2_preface);
 }
 
 void StreamSession::begin(bool http2) {
@@ -281,7 +280,7 @@ void StreamSession::settle(base::TimePoint now) {
     } else if (unsent_.size() - unsent_from_ + codec_->kept() > unsent_max) {
       host_.context.drops.slow_client.add();
       end();
-    } else if (!share_.hold(unsent_.size())) {
+    } else if (!share_.hold(unsent_.size() + channel_->unsent())) {
       host_.context.drops.octet_limit.add();
       end();
     }
@@ -334,12 +333,13 @@ void StreamSession::linger() {
 void StreamSession::wait_for_what_is_wanted() {
   const bool write_wanted = stalled_ || read_wants_write_;
   const bool read_wanted = lingering_ || (!read_wants_write_ && (!open_ || may_read()));
-  if (read_wanted && (more_inside_ || arrived_ != 0)) {
+  if (read_wanted && (more_inside_ || (open_ && arrived_ != 0))) {
     schedule();
   } else if (read_wanted && !read_waits_) {
     read_waits_ = true;
+    // Behind the beginning of a preface, where that is all that came.
     socket_.async_read_some(
-        boost::asio::buffer(arrival_),
+        boost::asio::buffer(arrival_) + arrived_,
         [this](boost::system::error_code error, std::size_t octets) { on_arrival(error, octets); });
   }
   if (write_wanted && !write_waits_) {

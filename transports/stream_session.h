@@ -76,6 +76,9 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
   void advance(bool readable);
   void on_arrival(const boost::system::error_code& error, std::size_t octets);
   void feed_arrival();
+  [[nodiscard]] std::string_view arrived_text() const {
+    return base::as_text(base::Bytes{arrival_}.first(arrived_));
+  }
   bool shake_hands();
   void converse(bool readable, base::TimePoint now);
   void take(base::Bytes octets, base::TimePoint now);
@@ -162,7 +165,7 @@ struct StreamWorkspace {
   /// Makes room by ending the session that is idle longest; false when none is idle.
   bool evict_one();
 
-  ReceiveBuffer received;
+  ChannelBuffers received;
   std::array<std::uint8_t, input_size> input;
   RecordEnds input_records;
   std::array<std::uint8_t, output_size> output;

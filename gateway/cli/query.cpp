@@ -60,8 +60,8 @@ class Asker {
   base::Log log_{{.level = base::LogLevel::off}};
   base::MetricRegistry metrics_{admin::metric_families};
   transports::Random random_;
-  std::unique_ptr<transports::ReceiveBuffer> receive_buffer_ =
-      std::make_unique<transports::ReceiveBuffer>();
+  std::unique_ptr<transports::ChannelBuffers> receive_buffer_ =
+      std::make_unique<transports::ChannelBuffers>();
   certs::Authorities authorities_;
   asio::io_context io_{1};
   transports::TimerWheel timers_{io_};

@@ -6,7 +6,7 @@ kind=peers
 source "$(dirname "${BASH_SOURCE[0]}")/archive.sh"
 
 programs=(knotd knotc keymgr kzonecheck kdig unbound unbound-checkconf dnsdist dig delv
-  curl dnsperf openssl python3)
+  curl dnsperf openssl python3 nginx caddy haproxy)
 
 # The programs and all they depend on; apt's simulated installation into nothing names them.
 wanted_packages() {

@@ -11,6 +11,7 @@ import unittest
 from fake_upstream import Reply
 from gateway import BAD_CONFIGURATION, run
 from harness import PATIENCE, peer, run_peer
+from http_clients import PREFACE, Http2, settings
 from messages import A, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TXT, query, read, to_wire
 from rfc import RfcTest, reply_to, rr
 
@@ -311,6 +312,15 @@ class BehindReverseProxy(RfcTest):
                 b"upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n"
             )
             self.assertTrue(sock.makefile("rb").readline().startswith(b"HTTP/1.1 200 "))
+
+    def test_rfc9113_3_4_the_preface_in_pieces(self):
+        address = self.gateway.address("http")
+        with Http2(address, secure=False, greets=False) as client:
+            for octet in PREFACE + settings():
+                client.send(bytes([octet]))
+            fields = (("x-forwarded-for", self.allowed),)
+            response = client.ask(query("pieces.example"), fields=fields)
+            self.assertEqual(read(response.body).rcode, NOERROR)
 
     def test_no_dns_in_the_clear_for_everybody(self):
         file = self.folder / "clear.toml"

@@ -85,7 +85,7 @@ certs::SslContextPtr make_context(const FakeUpstream::Options& options) {
 FakeUpstream::FakeUpstream(Script script, const Options& options)
     : script_(std::move(script)),
       options_(options),
-      receive_buffer_(std::make_unique<transports::ReceiveBuffer>()) {
+      receive_buffer_(std::make_unique<transports::ChannelBuffers>()) {
   // Another program may have the UDP port's number for TCP: then another one is drawn.
   for (int attempt = 0; attempt < 50 && (tcp_ < 0 || udp_ < 0); ++attempt) {
     if (udp_ >= 0) ::close(udp_);

@@ -92,7 +92,7 @@ class FakeUpstream {
 
   Script script_;
   Options options_;
-  std::unique_ptr<transports::ReceiveBuffer> receive_buffer_;
+  std::unique_ptr<transports::ChannelBuffers> receive_buffer_;
   certs::SslContextPtr context_;
   int udp_ = -1;
   int tcp_ = -1;

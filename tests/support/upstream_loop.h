@@ -68,8 +68,8 @@ class UpstreamLoop {
   base::MetricSheet& sheet_;
   base::Log log_;
   transports::Random random_;
-  std::unique_ptr<transports::ReceiveBuffer> receive_buffer_ =
-      std::make_unique<transports::ReceiveBuffer>();
+  std::unique_ptr<transports::ChannelBuffers> receive_buffer_ =
+      std::make_unique<transports::ChannelBuffers>();
   certs::Authorities authorities_;
   boost::asio::io_context loop_{1};
   transports::TimerWheel timers_{loop_, std::chrono::milliseconds{2}};

@@ -63,7 +63,7 @@ class Channels : public testing::TestWithParam<bool> {
   }
 
   std::array<int, 2> ends_{};
-  ReceiveBuffer buffer_{};
+  ChannelBuffers buffer_{};
   certs::Authorities authorities_;
   std::unique_ptr<certs::ClientContext> client_context_;
   certs::SslContextPtr server_context_;
@@ -288,10 +288,10 @@ TEST_P(TlsChannels, PeerThatLeavesDuringTheHandshakeFails) {
   EXPECT_EQ(server_->handshake().status, ChannelStatus::want_read);
   ::shutdown(ends_[0], SHUT_WR);
   EXPECT_EQ(server_->handshake().status, ChannelStatus::failed);
-  EXPECT_EQ(server_->failure_text(), "unexpected eof while reading");
+  EXPECT_EQ(server_->failure_text(), "closed by the peer");
 }
 
-TEST_P(TlsChannels, TwoChannelsShareOneReceiveBuffer) {
+TEST_P(TlsChannels, TwoChannelsShareTheirBuffers) {
   shake_hands();
   // Both channels of the fixture have the same one.
   Octets first(1000, 'a');

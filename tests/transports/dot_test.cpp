@@ -169,6 +169,19 @@ TEST_F(Dot, Rfc8446_4_6_1_TicketsResumeAndBringTheNext) {
   EXPECT_EQ(handshakes({{"resumed", "false"}}), 2);
 }
 
+TEST_F(Dot, Rfc7858_3_4_ClientThatEndsWithoutCloseNotifyGetsItsAnswers) {
+  start();
+  const auto asking = client();
+  ASSERT_TRUE(asking->send(framed(query_for("wait.", 1)) + framed(query_for("now.", 2))));
+  asking->cut_off();
+  EXPECT_TRUE(asking->receive());
+  ASSERT_TRUE(Worker::eventually([&] { return worker_->answerer.waiting == 1; }));
+  const auto other = client();
+  ASSERT_TRUE(other->send(framed(query_for("go.", 3))));
+  EXPECT_TRUE(asking->receive());
+  EXPECT_TRUE(asking->ends());
+}
+
 TEST_F(Dot, SilentConnectionEndsAfterTheHandshakeTimeout) {
   limits_.handshake_timeout = 100ms;
   start();

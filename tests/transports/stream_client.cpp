@@ -139,8 +139,10 @@ bool StreamClient::ends() {
 
 void StreamClient::half_close() {
   if (tls_) SSL_shutdown(tls_.get());
-  ::shutdown(descriptor_, SHUT_WR);
+  cut_off();
 }
+
+void StreamClient::cut_off() const { ::shutdown(descriptor_, SHUT_WR); }
 
 void StreamClient::reset() {
   const linger at_once{1, 0};

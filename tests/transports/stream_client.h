@@ -44,6 +44,8 @@ class StreamClient {
   bool ends();
   /// Sends no more: FIN, or close_notify.
   void half_close();
+  /// The same for the socket alone: over TLS the server misses close_notify.
+  void cut_off() const;
   /// Closes so that the server gets a reset.
   void reset();
 

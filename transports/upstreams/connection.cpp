@@ -39,7 +39,7 @@ Reason reason_of(int error) {
 
 }  // namespace
 
-Connection::Connection(Executor executor, Reach& reach, ReceiveBuffer& buffer)
+Connection::Connection(Executor executor, Reach& reach, ChannelBuffers& buffer)
     : reach_(reach),
       buffer_(buffer),
       descriptor_(executor),

@@ -33,7 +33,7 @@ struct Reach {
 
 class Connection {
  public:
-  Connection(Executor executor, Reach& reach, ReceiveBuffer& buffer);
+  Connection(Executor executor, Reach& reach, ChannelBuffers& buffer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -80,7 +80,7 @@ class Connection {
   }
 
   Reach& reach_;
-  ReceiveBuffer& buffer_;
+  ChannelBuffers& buffer_;
   Descriptor descriptor_;
   std::optional<Channel> channel_;
   Timer read_timer_;

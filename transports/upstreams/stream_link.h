@@ -57,7 +57,7 @@ struct StreamTerms : LinkTerms {
               MakeCodec make);
 
   Reach reach;  ///< of `upstream`, which stays where it is
-  ReceiveBuffer& receive_buffer;
+  ChannelBuffers& receive_buffer;
   MakeCodec make_codec;            ///< for a connection that stands
   std::unique_ptr<Octets> octets;  ///< what a read gave, until it is taken
   /// Its server was last seen to take one question at a time: no use to have several wait for a

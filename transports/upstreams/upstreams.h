@@ -22,7 +22,7 @@ namespace transports {
 struct UpstreamContext {
   Executor executor;
   Random& random;
-  ReceiveBuffer& receive_buffer;
+  ChannelBuffers& receive_buffer;
   certs::Authorities& authorities;
   base::MetricSheet& sheet;
   base::Log& log;
