@@ -115,6 +115,14 @@ void FallbackUpstream::probed(bool answered) {
   probe_at_ = base::Clock::now() + pause_;
 }
 
+/// Where other ways lead there now, UDP may get through again.
+bool FallbackUpstream::network_changed() {
+  const bool wanted = wanted_->network_changed();
+  const bool other = other_->network_changed();
+  if (wanted || other) probe_at_ = {};
+  return wanted || other;
+}
+
 Awaitable<void> FallbackUpstream::close(base::TimePoint drain_until) {
   closing_ = true;
   probe_.let_go();

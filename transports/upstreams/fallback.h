@@ -26,6 +26,7 @@ class FallbackUpstream final : public Upstream {
 
   Awaitable<base::Result<dns::KeptAnswer>> exchange(Ask ask, base::TimePoint deadline) override;
   [[nodiscard]] std::string_view name() const override { return wanted_->name(); }
+  bool network_changed() override;
   Awaitable<void> close(base::TimePoint drain_until) override;
 
  private:
