@@ -270,6 +270,7 @@ struct Quic {
   std::uint32_t retry_above =
       retry_above_bounds.usual;  ///< handshakes under way on one worker and address
   bool early_data = false;       ///< queries with a returning client's first packets are taken
+  std::string qlog_directory;    ///< for a log of each connection; empty: none
 
   bool operator==(const Quic&) const = default;
 };

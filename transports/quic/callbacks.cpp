@@ -75,6 +75,9 @@ struct Callbacks {
     of(user).host_.new_token(of(user), {token, size});
     return 0;
   }
+  static void log(void* user, std::uint32_t, const void* data, std::size_t size) {
+    of(user).qlog_->write({static_cast<const std::uint8_t*>(data), size});
+  }
   static void random(std::uint8_t* out, std::size_t size, const ngtcp2_rand_ctx*) {
     RAND_bytes(out, static_cast<int>(size));
   }
@@ -112,5 +115,7 @@ const ngtcp2_callbacks& callbacks() {
   }();
   return table;
 }
+
+ngtcp2_qlog_write qlog_write() { return &Callbacks::log; }
 
 }  // namespace transports::quic

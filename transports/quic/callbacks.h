@@ -8,4 +8,7 @@ namespace transports::quic {
 /// For connections of both roles.
 const ngtcp2_callbacks& callbacks();
 
+/// The same for its log.
+ngtcp2_qlog_write qlog_write();
+
 }  // namespace transports::quic

@@ -68,6 +68,12 @@ std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, cons
                                                                    : NGTCP2_TOKEN_TYPE_NEW_TOKEN;
   }
 
+  if (terms.qlogs != nullptr) {
+    made->qlog_ = std::make_unique<Qlog>(*terms.qlogs, terms.qlog_directory, arrival.initial.dcid);
+    settings.qlog_write = qlog_write();
+    if (made->address_proved_) made->qlog_->begin();
+  }
+
   ngtcp2_transport_params params;
   ngtcp2_transport_params_default(&params);
   params.initial_max_data = terms.streams.octets;
@@ -384,6 +390,7 @@ void Connection::on_handshake_completed() {
   }
   conclude_early_data();
   state_ = State::open;
+  if (qlog_) qlog_->begin();
   codec();
   host_.opened(*this);
   if (!is_server()) return;

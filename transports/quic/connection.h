@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "certs/early_data.h"
@@ -24,6 +25,7 @@
 #include "transports/quic/datagrams.h"
 #include "transports/quic/early_tickets.h"
 #include "transports/quic/library.h"
+#include "transports/quic/qlog.h"
 #include "transports/quic/secrets.h"
 
 namespace transports::quic {
@@ -79,8 +81,10 @@ class Connection final : public Streams, private certs::EarlyGate {
     StreamLimits streams;
     std::chrono::nanoseconds idle_timeout;
     std::chrono::nanoseconds handshake_timeout;
-    const ngtcp2_mem* memory;  ///< of its host, which outlives it
-    bool early_data = false;   ///< clients: is sent, when the session resumes one that allows it
+    const ngtcp2_mem* memory;    ///< of its host, which outlives it
+    QlogFiles* qlogs = nullptr;  ///< servers: where to log, in `qlog_directory`
+    std::string_view qlog_directory{};
+    bool early_data = false;  ///< clients: is sent, when the session resumes one that allows it
   };
   /// A client's first packet, and what its token proved.
   struct Arrival {
@@ -205,6 +209,7 @@ class Connection final : public Streams, private certs::EarlyGate {
   bool address_proved_ = false;            // by a token
   bool early_ = false;                     // a client's: may be sent
   bool replayed_ = false;
+  std::unique_ptr<Qlog> qlog_;  // before the library is gone it writes there
   std::unique_ptr<Codec> codec_;
   State state_ = State::handshaking;
   bool draining_ = false;

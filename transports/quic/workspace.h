@@ -11,6 +11,7 @@
 #include "transports/quic/crossing.h"
 #include "transports/quic/datagrams.h"
 #include "transports/quic/early_tickets.h"
+#include "transports/quic/qlog.h"
 #include "transports/quic/secrets.h"
 
 namespace transports::quic {
@@ -22,6 +23,7 @@ struct Process {
   ConnectionIds ids;
   Secrets secrets;
   EarlyTickets early_tickets;
+  QlogFiles qlogs;
   Crossing crossing;
 };
 
