@@ -6,6 +6,8 @@
 #include <format>
 #include <limits>
 
+#include <boost/container/small_vector.hpp>
+
 #include "dns/edns.h"
 #include "dns/label_starts.h"
 #include "dns/message.h"
@@ -13,6 +15,10 @@
 
 namespace dns {
 namespace {
+
+/// Answers have few records: more than these cost an allocation.
+template <class T>
+using OfFewRecords = boost::container::small_vector<T, 16>;
 
 base::Error malformed(const MessageWalk::Fault& fault) {
   return {base::Blame::upstream, base::Retry::other_upstream,
@@ -99,7 +105,7 @@ void settle_ttls(base::Bytes response, std::span<const Record> records, KeptAnsw
     std::uint32_t ttl;
     std::uint16_t offset;
   };
-  std::vector<Entry> entries;
+  OfFewRecords<Entry> entries;
   entries.reserve(kept.ttl_offsets.size());
   auto offset = kept.ttl_offsets.begin();
   for (const Record& record : records) {
@@ -122,8 +128,7 @@ base::Result<KeptAnswer> keep_answer(base::Bytes response) {
   const auto unfit = [](std::string_view why) { return std::unexpected(malformed({0, why})); };
   if (response.size() > message_size_max) return unfit("more than 65,535 octets");
   MessageWalk walk(response);
-  std::vector<Record> records;
-  records.reserve(16);
+  OfFewRecords<Record> records;
   for (Record record; walk.next(record);) records.push_back(record);
   if (!walk.complete()) return std::unexpected(malformed(walk.fault()));
   if ((walk.flags() & flag::qr) == 0) return unfit("no response");
