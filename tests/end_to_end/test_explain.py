@@ -61,6 +61,25 @@ class Explained(EndToEndTest):
         for word in ("judge", "route", "find", "exchange", "answer", "corp.example.", "inner"):
             self.assertIn(word, lines)
 
+    def test_who_may_ask_is_told_with_the_line_that_says_so(self):
+        self.start()
+        judged = self.told("explain", "www.example")["judge"]
+        self.assertEqual((judged["client"], judged["allowed"]), ("127.0.0.1", True))
+        self.assertEqual((judged["allowed_by"], judged["line"]), ("127.0.0.0/8", 0))
+        self.gateway.settings["server"] = {"allow": ["127.0.0.1", "198.51.100.0/24"]}
+        self.gateway.write_config()
+        self.assertEqual(self.gateway.reload().returncode, OK)
+        judged = self.told("explain", "www.example", "--from", "198.51.100.7")["judge"]
+        self.assertEqual(judged["allowed_by"], "198.51.100.0/24")
+        self.assertEqual(judged["line"], self.line_of("198.51.100.0/24"))
+        self.assertEqual(judged["file"], str(self.gateway.config))
+        told = self.told("explain", "www.example", "--from", "2001:db8::1")
+        self.assertFalse(told["judge"]["allowed"])
+        self.assertEqual((told["answer"]["rcode"], told["exchange"]["asked"]), ("REFUSED", False))
+        lines = self.gateway.verb("explain", "www.example", "--from", "2001:db8::1").stdout
+        self.assertIn("may not ask", lines)
+        self.assertEqual(self.gateway.verb("explain", "x.example", "--from", "me").returncode, USAGE)
+
     def test_what_the_cache_has_is_not_asked_unless_it_shall_be(self):
         self.start()
         self.assertEqual(read(self.gateway.ask("udp", "www.example")).rcode, NOERROR)

@@ -16,10 +16,12 @@ TEST(InspectionJson, OrdersAreReadAsTheyAreWritten) {
   order.question.name = *dns::Name::from_text("www.example.org.");
   order.question.type = dns::RrType::aaaa;
   order.ask = true;
+  order.from = *base::Address::from_text("2001:db8::1");
   const auto read = explain_order_from_json(to_json(order));
   ASSERT_TRUE(read) << read.error();
   EXPECT_EQ(read->question, order.question);
   EXPECT_TRUE(read->ask);
+  EXPECT_EQ(read->from, order.from);
   const auto drain = upstream_order_from_json(to_json(UpstreamOrder{"udp://192.0.2.1", false}));
   ASSERT_TRUE(drain) << drain.error();
   EXPECT_EQ(drain->url, "udp://192.0.2.1");
@@ -28,9 +30,10 @@ TEST(InspectionJson, OrdersAreReadAsTheyAreWritten) {
 }
 
 TEST(InspectionJson, WhatIsNoOrderIsSaidToBeNone) {
-  for (const char* text : {"", "[]", "{", "{}", R"({"name": 1})", R"({"name": "a..b"})",
-                           R"({"name": "a.", "type": "NO-SUCH"})", R"({"name": "a.", "ask": 1})",
-                           R"({"name": "a.", "surplus": true})"}) {
+  for (const char* text :
+       {"", "[]", "{", "{}", R"({"name": 1})", R"({"name": "a..b"})",
+        R"({"name": "a.", "type": "NO-SUCH"})", R"({"name": "a.", "ask": 1})",
+        R"({"name": "a.", "from": "me"})", R"({"name": "a.", "surplus": true})"}) {
     EXPECT_FALSE(explain_order_from_json(text)) << text;
   }
   for (const char* text : {"[]", "{", R"({"url": 1})", R"({"drained": "yes"})", R"({"x": 1})"})
