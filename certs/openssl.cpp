@@ -111,6 +111,6 @@ void clear_openssl_errors() {
 // still read it.
 extern "C" const char* __tsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
 extern "C" const char* __tsan_default_suppressions() {
-  return "race:CRYPTO_free\nrace:CRYPTO_clear_free\n";
+  return "race:CRYPTO_free\nrace:CRYPTO_clear_free\nrace:SSL_CTX_free\n";
 }
 #endif
