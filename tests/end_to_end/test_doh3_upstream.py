@@ -10,6 +10,7 @@ from doh3_server import Doh3Server
 from doh_server import CLOSE, DNS, Octets, Reply, Reset
 from fake_upstream import address
 from gateway import Sallyport, run
+from goaways import Goaways
 from harness import EndToEndTest, temporary_folder
 from messages import A, NOERROR, SERVFAIL, query, read
 from rfc import ADDRESS, few
@@ -21,7 +22,9 @@ def good(asked, **how):
     return Reply(address(asked), **how)
 
 
-class Doh3Upstream(EndToEndTest):
+class Doh3Upstream(Goaways, EndToEndTest):
+    good = staticmethod(good)
+
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(temporary_folder())
@@ -41,19 +44,6 @@ class Doh3Upstream(EndToEndTest):
             limits={"query_timeout": "5s"},
             cache={"failure_ttl": "1s"},
         )
-
-    def ask_all(self, gateway, count, window=50):
-        """Many at once; the answers by name."""
-        answers = {}
-        with gateway.connect("tcp") as flow:
-            sent = 0
-            while len(answers) < count:
-                while sent < count and sent - len(answers) < window:
-                    flow.send(query(f"n{sent}.example", number=sent))
-                    sent += 1
-                reply = read(flow.receive())
-                answers[reply.number] = reply
-        return answers
 
     def test_rfc8484_4_1_nothing_but_the_question_leaves(self):
         for method in ("POST", "GET"):
@@ -86,31 +76,14 @@ class Doh3Upstream(EndToEndTest):
         self.assertEqual(upstream.connections, 1)
 
     def test_rfc9114_5_2_goaway_loses_nothing(self):
-        def script(asked):
-            return good(asked, goaway=asked.number == 25)
-
-        with self.server(script) as upstream:
-            with self.gateway(self.folder, upstream, timeout="5s") as gateway:
-                answers = self.ask_all(gateway, few(400))
-                metrics = gateway.metrics()
-        self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
-        self.assertGreaterEqual(upstream.connections, few(400) // 25)
+        metrics = self.assert_goaways_lose_nothing(few(400), each=25)
         goaways = metrics.total("sallyport_upstream_goaways_total")
         self.assertGreaterEqual(goaways, max(1, few(400) // 25 - 1))
         self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
 
     def test_rfc9114_5_2_few_questions_over_each_connection(self):
         """Ten times as many are under way, and none has to come too late for ever."""
-
-        def script(asked):
-            return good(asked, goaway=asked.number == 5)
-
-        with self.server(script) as upstream:
-            with self.gateway(self.folder, upstream, timeout="5s") as gateway:
-                answers = self.ask_all(gateway, few(200))
-                metrics = gateway.metrics()
-        self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
-        self.assertGreaterEqual(upstream.connections, few(200) // 5)
+        metrics = self.assert_goaways_lose_nothing(few(200), each=5)
         self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
 
     def test_rfc9114_4_1_1_rejected_requests_are_asked_again(self):

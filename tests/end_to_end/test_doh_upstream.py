@@ -12,6 +12,7 @@ from certificates import NAME, Authority
 from doh_server import CLOSE, DNS, DohServer, Octets, Reply, Reset
 from fake_upstream import address
 from gateway import Sallyport
+from goaways import Goaways
 from harness import EndToEndTest, temporary_folder
 from messages import A, NOERROR, SERVFAIL, query, read
 from rfc import ADDRESS, few, question_of
@@ -89,7 +90,9 @@ class Proxy:
             pass
 
 
-class DohUpstream(EndToEndTest):
+class DohUpstream(Goaways, EndToEndTest):
+    good = staticmethod(good)
+
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(temporary_folder())
@@ -110,19 +113,6 @@ class DohUpstream(EndToEndTest):
             limits={"query_timeout": "5s"},
             cache={"failure_ttl": "1s"},
         )
-
-    def ask_all(self, gateway, count, window=50):
-        """Many at once over one connection; the answers by name."""
-        answers = {}
-        with gateway.connect("tcp") as flow:
-            sent = 0
-            while len(answers) < count:
-                while sent < count and sent - len(answers) < window:
-                    flow.send(query(f"n{sent}.example", number=sent))
-                    sent += 1
-                reply = read(flow.receive())
-                answers[reply.number] = reply
-        return answers
 
     # What is asked.
 
@@ -188,30 +178,12 @@ class DohUpstream(EndToEndTest):
     # Connections that end.
 
     def test_rfc9113_6_8_goaway_loses_nothing(self):
-        def script(asked):
-            return good(asked, goaway=asked.number == 25)
-
-        with self.server(script) as upstream:
-            with self.gateway(self.folder, upstream, timeout="5s") as gateway:
-                answers = self.ask_all(gateway, few(800))
-                metrics = gateway.metrics()
-        self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
-        self.assertGreaterEqual(upstream.connections, few(800) // 25)
+        metrics = self.assert_goaways_lose_nothing(few(800), each=25)
         self.assertGreaterEqual(metrics.total("sallyport_upstream_goaways_total"), 3)
-        self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
 
     def test_rfc9113_6_8_few_questions_over_each_connection(self):
         """Ten times as many are under way, and none has to come too late for ever."""
-
-        def script(asked):
-            return good(asked, goaway=asked.number == 5)
-
-        with self.server(script) as upstream:
-            with self.gateway(self.folder, upstream, timeout="5s") as gateway:
-                answers = self.ask_all(gateway, few(200))
-                metrics = gateway.metrics()
-        self.assertEqual({answer.rcode for answer in answers.values()}, {NOERROR})
-        self.assertGreaterEqual(upstream.connections, few(200) // 5)
+        metrics = self.assert_goaways_lose_nothing(few(200), each=5)
         self.assertEqual(metrics.total("sallyport_upstream_errors_total"), 0)
 
     def test_rfc9113_8_7_refused_streams_are_asked_again(self):
