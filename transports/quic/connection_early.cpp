@@ -60,7 +60,7 @@ void Connection::keep_terms(SSL& tls, SSL_SESSION& session) {
 
 /// The handshake is done. A server has counted what it took already.
 void Connection::conclude_early_data() {
-  if (secrets_ != nullptr) {
+  if (is_server()) {
     if (early_tickets_ != nullptr && !replayed_ &&
         certs::early_outcome(*tls_) == certs::EarlyOutcome::rejected) {
       host_.early_data(*this, EarlyData::rejected);
