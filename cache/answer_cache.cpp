@@ -45,7 +45,13 @@ bool is_usable(const Entry* entry, base::Seconds32 now) {
   return entry != nullptr && now < entry->useless_from;
 }
 
-void set_answer(Found& found, Entry& entry, base::Seconds32 now) {
+/// A thread's time is that of its batch: another thread may have stored the entry a second later.
+base::Seconds32 seen_by(base::Seconds32 now, const Entry& entry) {
+  return std::max(now, entry.inserted);
+}
+
+void set_answer(Found& found, Entry& entry, base::Seconds32 thread_now) {
+  const base::Seconds32 now = seen_by(thread_now, entry);
   const std::uint8_t marks = entry.mark_hit();
   const bool fresh = now < entry.expires;
   found.state = fresh ? Found::State::fresh : Found::State::stale;
@@ -132,7 +138,7 @@ Found AnswerCache::find(const Key& key, base::Seconds32 now) const {
     failure->mark_hit();
     found.failure_remembered = true;
     found.failure = failure->view();
-    found.failure_ttl_left = failure->expires - now;
+    found.failure_ttl_left = failure->expires - seen_by(now, *failure);
   }
   const bool exact_serves = is_usable(exact, now);
   const bool missing_serves = is_usable(missing, now);

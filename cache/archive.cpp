@@ -98,7 +98,7 @@ void append_record(const KeptEntry& entry, base::Seconds32 now, std::vector<std:
   const dns::AnswerView& answer = entry.answer;
   out.resize(at + record_header_size + answer.wire.size() + answer.ede_text.size());
   base::Writer record{std::span{out}.subspan(at)};
-  record.u32(now - entry.stored);
+  record.u32(now - std::min(entry.stored, now));  // stored meanwhile: by another thread's time
   record.u32(entry.fresh_seconds);
   record.u32(entry.stale_seconds);
   record.u8(static_cast<std::uint8_t>(entry.variant | (entry.every_type ? flag_every_type : 0) |

@@ -5,10 +5,15 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
 #include <format>
+#include <sstream>
 #include <stdexcept>
 
 #include "transports/awaitable.h"
@@ -39,15 +44,16 @@ std::string sentence(const std::string& path, const boost::system::error_code& e
 }
 
 transports::Awaitable<void> exchange(transports::Executor executor, const std::string& path,
-                                     const http::request<http::string_body>& request,
-                                     std::chrono::milliseconds timeout, Outcome& outcome) {
+                                     std::string_view request, std::chrono::milliseconds timeout, Outcome& outcome) {
   boost::beast::basic_stream<Unix, transports::Executor> stream(executor);
   stream.expires_after(timeout);
   boost::beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
   parser.body_limit(reply_octets_max);
   auto [error] = co_await stream.async_connect(Unix::endpoint(path), tuple);
-  if (!error) std::tie(error, std::ignore) = co_await http::async_write(stream, request, tuple);
+  if (!error) {
+    std::tie(error, std::ignore) = co_await asio::async_write(stream, asio::buffer(request), tuple);
+  }
   if (!error)
     std::tie(error, std::ignore) = co_await http::async_read(stream, buffer, parser, tuple);
   if (error) {
@@ -71,9 +77,11 @@ Outcome ask_control(const std::string& socket_path, std::string_view method,
   request.keep_alive(false);
   request.prepare_payload();
 
+  std::ostringstream octets;
+  octets << request;
   Outcome outcome = std::unexpected("nothing was asked");
   asio::io_context context{1};
-  asio::co_spawn(context, exchange(context.get_executor(), socket_path, request, timeout, outcome),
+  asio::co_spawn(context, exchange(context.get_executor(), socket_path, octets.view(), timeout, outcome),
                  asio::detached);
   context.run();
   return outcome;

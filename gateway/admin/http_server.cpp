@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -35,21 +36,18 @@ using Acceptor = asio::basic_socket_acceptor<Protocol, transports::Executor>;
 /// must wait its turn outside.
 bool make_room(DoorState& door) {
   if (door.open.size() < door.options.connections) return true;
-  OpenConnection* longest = nullptr;
-  for (OpenConnection* connection : door.open) {
-    if (connection->idle && (longest == nullptr || connection->since < longest->since))
-      longest = connection;
+  HttpSession* longest = nullptr;
+  for (HttpSession* session : door.open) {
+    const auto since = session->idle_since();
+    if (since && (longest == nullptr || *since < *longest->idle_since())) longest = session;
   }
   if (longest == nullptr) return false;
-  longest->idle = false;  // already on its way out
   longest->close();
   return true;
 }
 
-template <class Protocol>
-Awaitable<void> serve(asio::basic_stream_socket<Protocol, transports::Executor> socket,
-                      DoorState& door) {
-  HttpSession<Protocol> session(std::move(socket), door);
+Awaitable<void> serve(HttpSession::Socket socket, DoorState& door) {
+  HttpSession session(std::move(socket), door);
   co_await session.run();
 }
 
@@ -63,7 +61,7 @@ Awaitable<void> accept_all(Acceptor<Protocol>& acceptor, DoorState& door) {
         co_await acceptor.async_accept(asio::as_tuple(transports::use_awaitable));
     if (!acceptor.is_open()) break;
     if (!error && make_room(door)) {
-      asio::co_spawn(acceptor.get_executor(), serve<Protocol>(std::move(socket), door),
+      asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), door),
                      asio::detached);
       continue;
     }
@@ -152,7 +150,7 @@ class HttpServer::Impl {
     tcp_.close(ignored);
     unix_.close(ignored);
     for (DoorState* door : {&tcp_door_, &unix_door_}) {
-      for (OpenConnection* connection : door->open) connection->close();
+      for (HttpSession* session : door->open) session->close();
     }
   }
 

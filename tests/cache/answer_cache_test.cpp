@@ -59,6 +59,22 @@ TEST_F(AnswerCacheTest, AgesAndExpires) {
   EXPECT_EQ(find("www.example.").ttl_left, 0U);
 }
 
+/// A worker whose batch began before the second turned reads what another one stored after.
+TEST_F(AnswerCacheTest, AThreadThatIsASecondBehindFindsItNew) {
+  ++now;
+  store_address("www.example.", 300);
+  const dns::Question failing = question_of("failing.example.");
+  cache.insert_failure(key_of(failing), Rcode::servfail, {}, {.keep = true, .fresh_seconds = 5},
+                       now);
+  --now;
+  const Found found = find("www.example.");
+  EXPECT_EQ(found.state, State::fresh);
+  EXPECT_EQ(found.age, 0U);
+  EXPECT_EQ(found.ttl_left, 300U);
+  EXPECT_FALSE(found.ending);
+  EXPECT_EQ(find(failing).failure_ttl_left, 5U);
+}
+
 TEST_F(AnswerCacheTest, TypesClassesAndVariantsAreApart) {
   const dns::Question question = question_of("www.example.");
   store(question, Reply(question).address(300, 1), 0);

@@ -112,6 +112,15 @@ TEST_F(Archive, WhatWasKeptIsBackAndAsMuchOlderAsTimePassed) {
   EXPECT_EQ(find_next(secure).state, State::absent) << "DO is another question";
 }
 
+TEST_F(Archive, WhatIsStoredWhileItIsSavedIsSavedAsNew) {
+  ++now;
+  store_address("www.example.", 3600);
+  --now;
+  EXPECT_EQ(save().entries, 1U);
+  EXPECT_EQ(load(0).entries, 1U);
+  EXPECT_EQ(find_next("www.example.").age, 0U);
+}
+
 TEST_F(Archive, WhatEndedMeanwhileServesStaleAndNoLongerThanItWould) {
   limits.stale = std::chrono::hours{1};
   store_address("www.example.", 60);

@@ -110,7 +110,7 @@ class Fallback(EndToEndTest):
         self.start(scheme, other, closed=True)
         self.ask(20)
         self.assertGreaterEqual(self.fallbacks(), 20)
-        self.assertIn(OTHER_WAY, self.outer.process.log())
+        until(lambda: OTHER_WAY in self.outer.process.log(), "the change of ways to be logged")
         # From here on nobody waits for what does not come.
         before = self.fallbacks()
         self.ask(20)
