@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cache/answer_cache.h"
+#include "gateway/policy/types.h"
 
 namespace gateway {
 namespace {
@@ -41,10 +42,9 @@ void Explainer::begin(const Home::Parts& parts, std::shared_ptr<upstreams::Sets>
   const std::shared_ptr<const Snapshot> snapshot = parts.snapshots.share();
   explainer->story_.from = order.from;
   if (!explainer->judge(*snapshot) || !sets) return explainer->tell();
-  explainer->find(parts);
+  const bool known = explainer->find(parts, *snapshot);
   explainer->choose(*snapshot, *sets->set_of(order.question.name));
-  const std::string& cached = explainer->story_.cached;
-  if ((cached == "fresh" || cached == "failure") && !order.ask) return explainer->tell();
+  if (known && !order.ask) return explainer->tell();
   explainer->exchange(std::move(sets), explainer->began_ + snapshot->config.limits.query_timeout);
 }
 
@@ -60,6 +60,11 @@ bool Explainer::judge(const Snapshot& snapshot) {
   const auto range = std::ranges::find_if(
       server.allow, [this](const base::Prefix& each) { return each.contains(story_.from); });
   if (range != server.allow.end()) story_.allowed_by = range->to_text();
+  if (!policy::is_forwarded(story_.question.type)) {
+    story_.answered_here = "this type is not forwarded (RFC 5936)";
+    story_.rcode = dns::to_text(dns::Rcode::refused);
+    return false;
+  }
   policy::LocalAnswer answer;
   if (snapshot.special_names.answer(story_.question, false, answer)) {
     story_.answered_here = "a special name (RFC 6761, RFC 6303)";
@@ -69,24 +74,35 @@ bool Explainer::judge(const Snapshot& snapshot) {
   return true;
 }
 
-void Explainer::find(const Home::Parts& parts) {
+bool Explainer::find(const Home::Parts& parts, const Snapshot& snapshot) {
   const base::EpochBatch batch{parts.epoch};
-  const cache::Found found = parts.cache.find(parts.cache.key_of(story_.question, false, false),
-                                              base::seconds_of(base::Clock::now()));
+  const base::Seconds32 now = base::seconds_of(base::Clock::now());
+  const cache::Key key = parts.cache.key_of(story_.question, false, false);
+  const cache::Found found = parts.cache.find(key, now);
   using State = cache::Found::State;
-  if (found.state == State::absent && found.failure_remembered) {
-    story_.cached = "failure";
-    story_.cached_rcode = dns::to_text(found.failure.rcode);
-    story_.ttl_left = found.failure_ttl_left;
-    return;
+  if (found.state != State::fresh && !found.failure_remembered) {
+    const std::size_t route_size = snapshot.routes.find(story_.question.name).suffix_size;
+    const cache::Found cut = parts.cache.find_cut(key, now, route_size);
+    if (cut.state == State::fresh) return write_down("cut", cut);
   }
-  story_.cached = found.state == State::fresh   ? "fresh"
-                  : found.state == State::stale ? "stale"
-                                                : "absent";
-  if (found.state == State::absent) return;
+  switch (found.state) {
+    case State::fresh: return write_down("fresh", found);
+    case State::stale: write_down("stale", found); return found.failure_remembered;
+    case State::absent: break;
+  }
+  story_.cached = found.failure_remembered ? "failure" : "absent";
+  if (!found.failure_remembered) return false;
+  story_.cached_rcode = dns::to_text(found.failure.rcode);
+  story_.ttl_left = found.failure_ttl_left;
+  return true;
+}
+
+bool Explainer::write_down(std::string_view state, const cache::Found& found) {
+  story_.cached = state;
   story_.cached_rcode = dns::to_text(found.answer.rcode);
   story_.age = found.age;
   story_.ttl_left = found.ttl_left;
+  return true;
 }
 
 void Explainer::choose(const Snapshot& snapshot, upstreams::UpstreamSet& set) {

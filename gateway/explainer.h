@@ -5,8 +5,10 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "base/clock.h"
+#include "cache/answer_cache.h"
 #include "gateway/admin/inspection.h"
 #include "gateway/home.h"
 
@@ -26,7 +28,9 @@ class Explainer final : public std::enable_shared_from_this<Explainer> {
  private:
   /// False when the story ends here.
   bool judge(const Snapshot& snapshot);
-  void find(const Home::Parts& parts);
+  /// True when nobody need be asked.
+  bool find(const Home::Parts& parts, const Snapshot& snapshot);
+  bool write_down(std::string_view state, const cache::Found& found);
   void choose(const Snapshot& snapshot, upstreams::UpstreamSet& set);
   void exchange(std::shared_ptr<upstreams::Sets> sets, base::TimePoint deadline);
   void replied(upstreams::Race::Reply reply);

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/policy/types.h"
+
 namespace gateway {
 namespace {
 
@@ -22,13 +24,6 @@ constexpr std::uint16_t answer_padding = 468;  // RFC 8467 §4.1
 constexpr std::size_t extras_room = 1024;      // what fit may add: OPT with cookie, EDE and padding
 constexpr std::chrono::milliseconds landing_margin{
     50};  // between a flight's end and the answer's deadline
-
-/// Zone transfers are no business of a forwarder (RFC 5936); neither are types that ask for a
-/// server's own state.
-bool is_refused_type(dns::RrType type) {
-  return type == dns::RrType::axfr || type == dns::RrType::ixfr || type == dns::RrType::maila ||
-         type == dns::RrType::mailb || type == dns::RrType::tsig || type == dns::RrType::opt;
-}
 
 dns::EdeNote stale_note(dns::Rcode rcode) {
   return {rcode == dns::Rcode::nxdomain ? dns::Ede::stale_nxdomain_answer : dns::Ede::stale_answer,
@@ -105,7 +100,7 @@ bool Pipeline::judge(const Query& query, Reply& reply) {
     fit_empty(query, dns::rcode_of(query.verdict), note, reply);
     return true;
   }
-  if (is_refused_type(request.question.type))
+  if (!policy::is_forwarded(request.question.type))
     return refuse(dns::Ede::not_supported, "this type is not forwarded");
   policy::LocalAnswer local;
   if (snapshot_->special_names.answer(request.question, request.edns.dnssec_ok, local)) {

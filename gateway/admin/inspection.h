@@ -74,7 +74,7 @@ struct Explanation {
   std::string set;
   std::string strategy;
   std::uint32_t hedge_percent = 0;
-  std::string cached;  ///< fresh, stale, absent, failure
+  std::string cached;  ///< fresh, cut (NXDOMAIN of a name above), stale, absent, failure
   std::string cached_rcode;
   std::uint32_t age = 0;
   std::uint32_t ttl_left = 0;

@@ -32,6 +32,10 @@ std::string found(const json::value& find) {
     return std::format("{} is remembered for {} s more: nobody is asked until then",
                        text_of(find, "rcode"), number_of(find, "ttl_left"));
   }
+  if (state == "cut") {
+    return std::format("cut: a name above does not exist, {} s old, {} s left (RFC 8020)",
+                       number_of(find, "age"), number_of(find, "ttl_left"));
+  }
   return std::format("{}: {}, {} s old, {} s left", state, text_of(find, "rcode"),
                      number_of(find, "age"), number_of(find, "ttl_left"));
 }

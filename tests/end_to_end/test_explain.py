@@ -3,10 +3,10 @@
 import json
 import unittest
 
-from fake_upstream import SILENCE, FakeUpstream, address
+from fake_upstream import SILENCE, FakeUpstream, address, answer
 from gateway import FAILED, OK, UNREACHABLE, USAGE, Sallyport
 from harness import SLOWNESS, EndToEndTest
-from messages import A, NOERROR, read
+from messages import A, NOERROR, NXDOMAIN, read
 
 
 class Explained(EndToEndTest):
@@ -107,6 +107,22 @@ class Explained(EndToEndTest):
         told = self.told("explain", "localhost")
         self.assertIn("6761", told["judge"]["answered_here"])
         self.assertFalse(told["exchange"]["asked"])
+
+    def test_types_that_are_not_forwarded(self):
+        self.start()
+        told = self.told("explain", "www.example", "AXFR")
+        self.assertIn("not forwarded", told["judge"]["answered_here"])
+        self.assertEqual((told["answer"]["rcode"], told["exchange"]["asked"]), ("REFUSED", False))
+
+    def test_names_below_one_that_does_not_exist(self):
+        soa = "example. 300 IN SOA ns.example. host.example. 1 3600 600 86400 300"
+        self.first.script = lambda asked: answer(asked, rcode=NXDOMAIN, authority=[soa])
+        self.start()
+        self.assertEqual(read(self.gateway.ask("udp", "gone.example")).rcode, NXDOMAIN)
+        told = self.told("explain", "a.b.gone.example")
+        self.assertEqual((told["find"]["state"], told["find"]["rcode"]), ("cut", "NXDOMAIN"))
+        self.assertFalse(told["exchange"]["asked"])
+        self.assertIn("does not exist", self.gateway.verb("explain", "a.gone.example").stdout)
 
     def test_wrong_words_and_nobody_there(self):
         gateway = self.start()

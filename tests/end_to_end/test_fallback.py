@@ -105,6 +105,12 @@ class Fallback(EndToEndTest):
                 reply = read(flow.receive())
                 self.assertEqual(reply.rcode, NOERROR, reply)
 
+    def none_falls_back(self):
+        """Of twenty queries. On a busy machine the firewall keeps some for longer than we wait."""
+        before = self.fallbacks()
+        self.ask(20)
+        return self.fallbacks() == before
+
     def check(self, scheme, other, protocol):
         """Closed from the beginning; then opened."""
         self.start(scheme, other, closed=True)
@@ -122,9 +128,7 @@ class Fallback(EndToEndTest):
             return WANTED_WAY in self.outer.process.log()
 
         until(back, "the wanted way to be tried again")
-        after = self.fallbacks()
-        self.ask(20)
-        self.assertEqual(self.fallbacks(), after)
+        until(self.none_falls_back, "twenty queries in a row over the wanted way")
         replies = self.outer.metrics().total(
             "sallyport_upstream_replies_total", protocol=protocol
         )
@@ -138,11 +142,11 @@ class Fallback(EndToEndTest):
 
     def test_a_way_that_closes_under_queries_loses_none(self):
         self.start("h3", "https")
-        self.ask(20)
-        self.assertEqual(self.fallbacks(), 0)
+        until(self.none_falls_back, "twenty queries in a row over the wanted way")
+        before = self.fallbacks()
         self.firewall.closed = True
         self.ask(20)
-        self.assertGreater(self.fallbacks(), 0)
+        self.assertGreater(self.fallbacks(), before)
         self.ask(20)
 
 
