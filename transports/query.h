@@ -28,6 +28,16 @@ struct Query {
   bool sessions_scarce = false;  ///< clients are asked to leave when they are done (RFC 7828 §3.4)
   base::TimePoint received;
   base::TimePoint deadline;  ///< an answer, be it SERVFAIL, leaves by then
+
+  /// It is there, whole, at `now`.
+  void arrive(conf::Protocol over, std::uint16_t at, const base::Endpoint& from,
+              base::TimePoint now, base::Clock::duration patience) {
+    protocol = over;
+    listener = at;
+    client = from;
+    received = now;
+    deadline = now + patience;
+  }
 };
 
 /// Where an answer came from: the `source` label of metrics, the log's and explain's word.

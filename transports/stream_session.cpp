@@ -213,13 +213,9 @@ void StreamSession::end_record() {
 }
 
 void StreamSession::introduce(Query& query, base::TimePoint now) const {
-  query.protocol = host_.protocol;
-  query.listener = host_.index;
-  query.client = client_;
-  query.size_limit = dns::message_size_max;
-  query.sessions_scarce = host_.context.sessions.nearly_full(host_.context.limits.sessions);
-  query.received = now;
-  query.deadline = now + host_.context.limits.query_timeout;
+  const conf::Limits& limits = host_.context.limits;
+  query.arrive(host_.protocol, host_.index, client_, now, limits.query_timeout);
+  query.sessions_scarce = host_.context.sessions.nearly_full(limits.sessions);
 }
 
 /// Hands all that is ready to the channel in one call.

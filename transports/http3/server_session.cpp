@@ -90,13 +90,9 @@ void ServerSession::on_whole(Stream& stream) {
   if (query.verdict == dns::Verdict::drop) return give_none(exchange, 400);
   if (is_early() && !dns::is_replayable(query.request.opcode()))
     return give_none(exchange, 425);  // RFC 8470 §5.2
-  query.protocol = conf::Protocol::doh3;
-  query.listener = listener_;
-  query.client = streams_.peer();
+  query.arrive(conf::Protocol::doh3, listener_, streams_.peer(), base::Clock::now(),
+               context_.limits.query_timeout);
   if (const auto told = exchange.request.client()) query.client.address = *told;
-  query.size_limit = dns::message_size_max;
-  query.received = base::Clock::now();
-  query.deadline = query.received + context_.limits.query_timeout;
   Reply reply{.out = work_.reply, .size = 0, .summary = {}};
   exchange.waited_for = true;  // first: it may be answered "later" before the call returns
   const Asked asked = ask(query, reply, static_cast<std::uint64_t>(exchange.id));

@@ -87,11 +87,8 @@ void UdpListener::read(std::size_t slot, base::TimePoint now) {
   query.verdict = dns::parse_request(*message, query.request);
   if (query.verdict == dns::Verdict::drop) return context_.drops.not_a_query.add();
   if (batch.is_cut(slot)) query.verdict = dns::Verdict::format_error;
-  query.protocol = conf::Protocol::udp;
-  query.listener = index_;
+  query.arrive(conf::Protocol::udp, index_, query.client, now, context_.limits.query_timeout);
   query.size_limit = UdpBatch::packet_size_max;
-  query.received = now;
-  query.deadline = now + context_.limits.query_timeout;
 }
 
 void UdpListener::serve(std::size_t slot) {

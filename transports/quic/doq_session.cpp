@@ -109,12 +109,8 @@ void DoqSession::ask(DoqStream& stream, base::Bytes message, bool early) {
   if (query.request.id != 0 || query.request.edns.keepalive) return close(DoqError::protocol_error);
   if (early && !dns::is_replayable(query.request.opcode()))
     query.verdict = dns::Verdict::too_early;  // §4.5
-  query.protocol = protocol_;
-  query.listener = listener_;
-  query.client = connection_.peer();
-  query.size_limit = dns::message_size_max;
-  query.received = base::Clock::now();
-  query.deadline = query.received + context_.limits.query_timeout;
+  query.arrive(protocol_, listener_, connection_.peer(), base::Clock::now(),
+               context_.limits.query_timeout);
   stream.of_patience.unlink();
 
   Reply reply{
