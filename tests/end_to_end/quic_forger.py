@@ -110,9 +110,21 @@ class Flood:
         return found
 
 
-class FrameClient(DoqClient):
-    """A connection whose client says frames of ours beside its library's, which is not told of the
-    streams in them."""
+class Forger(DoqClient):
+    """A connection whose client says frames of ours beside its library's."""
+
+    def say(self, frames, elsewhere=None):
+        """One packet of them, by our socket or by one that is elsewhere; its size."""
+        quic = self.quic
+        packet, quic._packet_number = quic._packet_number, quic._packet_number + 1
+        head = bytes([0x43]) + quic._peer_cid.cid + struct.pack("!I", packet)
+        datagram = quic._cryptos[Epoch.ONE_RTT].encrypt_packet(head, frames, packet)
+        (elsewhere or self.socket).sendto(datagram, self.address)
+        return len(datagram)
+
+
+class FrameClient(Forger):
+    """One whose library is not told of the streams in them."""
 
     def __init__(self, *address, **how):
         super().__init__(*address, **how)
@@ -150,14 +162,6 @@ class FrameClient(DoqClient):
 
     def streams_allowed(self):
         return self.quic._remote_max_streams_bidi
-
-    def say(self, frames):
-        """One packet of them."""
-        quic = self.quic
-        packet, quic._packet_number = quic._packet_number, quic._packet_number + 1
-        head = bytes([0x43]) + quic._peer_cid.cid + struct.pack("!I", packet)
-        datagram = quic._cryptos[Epoch.ONE_RTT].encrypt_packet(head, frames, packet)
-        self.socket.sendto(datagram, self.address)
 
 
 def stream_frame(stream, octets, fin=False):

@@ -3,7 +3,6 @@ what curl sees is in test_doh."""
 
 import json
 import shutil
-import signal
 import subprocess
 import unittest
 
@@ -11,11 +10,10 @@ from aioquic.buffer import Buffer, encode_uint_var
 from pylsqpack import Decoder, Encoder
 
 from doq_client import DoqClient
-from fake_upstream import HOLD, SILENCE
-from gateway import OK, run
+from fake_upstream import SILENCE
+from gateway import run
 from harness import PATIENCE, temporary_folder, until
 from messages import NOERROR, SERVFAIL, query, read
-from operation import OperationTest
 from rfc import RfcTest, anything, few
 from test_doh import MESSAGE, encoded
 
@@ -284,24 +282,6 @@ class Doh3(RfcTest):
                 )
             )
             self.assertEqual(client.end_code(), 0x100 + 120)
-
-
-class Stopping(OperationTest):
-    def test_rfc9114_5_2_goaway_answers_what_was_asked(self):
-        gateway = self.start(listen=("udp", "h3"))
-        self.upstream.script = lambda _: HOLD
-        client = self.enter(Doh3Client(gateway.address("h3"), gateway.authority))
-        stream = client.request(client.get(query("pending.example")))
-        self.upstream.wait_for(1)
-        gateway.process.signal(signal.SIGTERM)
-        client.until(client.goaway, "the server to say that it goes")
-        late = client.request(client.get(query("late.example")))
-        self.assertEqual(client.response(late), REQUEST_REJECTED)
-        self.upstream.release()
-        self.assertEqual(read(client.response(stream).body).rcode, NOERROR)
-        self.assertEqual(client.end_code(), NO_ERROR)
-        self.assertEqual(gateway.process.wait(), OK)
-        gateway.stop()
 
 
 if __name__ == "__main__":

@@ -120,6 +120,46 @@ class Crowds(RfcTest):
                 self.check_growth(grown, most * SLACK)
 
 
+class Threshold(RfcTest):
+    """`retry_above` to the handshake: so many may be under way without a proof of their address."""
+
+    MOST = 5
+    settings = {
+        "listen": ("udp", "quic"),
+        "server": {"workers": 1},
+        "quic": {"retry_above": MOST},
+        "limits": {"handshake_timeout": "60s"},
+    }
+
+    def retries(self):
+        return self.gateway.metrics().total(
+            "sallyport_quic_stateless_answers_total", kind="retry"
+        )
+
+    def connect(self, **how):
+        return self.enter(DoqClient(self.gateway.address("quic"), self.gateway.authority, **how))
+
+    def begin(self):
+        """A handshake that the server has answered, and whose client says nothing any more."""
+        client = self.connect(connect=False)
+        client.dropping = True
+        client.until(lambda: client.received, "the server's part of the handshake")
+        return client
+
+    def test_rfc9000_8_1_2_the_first_handshake_with_retry(self):
+        begun = [self.begin() for _ in range(self.MOST)]
+        self.assertEqual(self.retries(), 0)
+        for n in (1, 2, 3):  # and those that prove their address take no place
+            self.assertEqual(read(self.connect().ask(query("www.example", number=0))).rcode, NOERROR)
+            self.assertEqual(self.retries(), n)
+        begun[0].dropping = False
+        self.assertEqual(read(begun[0].ask(query("www.example", number=0))).rcode, NOERROR)
+        begun.append(self.begin())
+        self.assertEqual(self.retries(), 3)
+        self.connect()
+        self.assertEqual(self.retries(), 4)
+
+
 class Connected(DoqClient):
     """Hears nobody but the address that it asked."""
 

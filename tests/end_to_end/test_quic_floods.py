@@ -15,6 +15,7 @@ from harness import SANITIZED, until
 from messages import NOERROR, query, read
 from quic_forger import CRYPTO, Flood, FrameClient, initial, noise, reset_frame, stop_frame, stream_frame
 from rfc import RfcTest, anything
+from test_doh3 import REQUEST_CANCELLED as H3_REQUEST_CANCELLED
 from test_doh3 import Doh3Client
 
 MIB = 1 << 20
@@ -237,8 +238,21 @@ class Streams(FloodTest):
         self.assertEqual(self.total("drops_total", reason="slow_client"), slow)
 
 
-class Pending(FloodTest):
+class FrameDoh3Client(Doh3Client, FrameClient):
+    """HTTP/3 with frames of ours."""
+
+
+class PendingTest(FloodTest):
     """A thousand queries whose answers are still to come, and clients that want none of them."""
+
+    cancelled = None  # the code that says so
+
+    def connect(self):
+        raise NotImplementedError
+
+    def octets_of(self, client, wire):
+        """A whole query, as a stream carries it."""
+        raise NotImplementedError
 
     def setUp(self):
         super().setUp()
@@ -247,14 +261,16 @@ class Pending(FloodTest):
     def asking(self, tag):
         clients = []
         for c in range(PENDING // AT_A_TIME):
-            client = self.enter(self.doq(FrameClient))
-            wires = [query(f"n{n:03}.c{c}.{tag}.example", number=0) for n in range(AT_A_TIME)]
-            client.size = len(framed(wires[0]))
-            for first in range(0, AT_A_TIME, 20):
+            client = self.enter(self.connect())
+            asked = [
+                self.octets_of(client, query(f"n{n:03}.c{c}.{tag}.example", number=0))
+                for n in range(AT_A_TIME)
+            ]
+            client.size = len(asked[0])
+            for first in range(0, AT_A_TIME, 10):
                 client.say(
                     b"".join(
-                        stream_frame(4 * n, framed(wires[n]), fin=True)
-                        for n in range(first, first + 20)
+                        stream_frame(4 * n, asked[n], fin=True) for n in range(first, first + 10)
                     )
                 )
             client.turn(0.0)
@@ -284,7 +300,7 @@ class Pending(FloodTest):
         for first in range(0, AT_A_TIME, 50):
             client.say(b"".join(frame(4 * n) for n in range(first, first + 50)))
 
-    def test_rfc9250_4_3_1_stop_sending(self):
+    def test_stop_sending(self):
         """Each is reset for it, and the credit for its stream comes back with its answer."""
 
         def take_back(client):
@@ -295,12 +311,12 @@ class Pending(FloodTest):
 
         self.pended("stop", take_back, stays=True)
 
-    def test_rfc9250_4_3_1_reset(self):
+    def test_reset(self):
         """Behind its FIN a stream cannot be taken back (RFC 9000 §3.2): nothing has happened."""
 
         def take_back(client):
             self.everywhere(
-                client, lambda stream: reset_frame(stream, client.size, REQUEST_CANCELLED)
+                client, lambda stream: reset_frame(stream, client.size, self.cancelled)
             )
 
         self.pended("reset", take_back, stays=True)
@@ -313,7 +329,31 @@ class Pending(FloodTest):
         self.pended("gone", FrameClient.vanish)
 
 
-del FloodTest
+class PendingDoq(PendingTest):
+    """RFC 9250 §4.3.1."""
+
+    cancelled = REQUEST_CANCELLED
+
+    def connect(self):
+        return self.doq(FrameClient)
+
+    def octets_of(self, client, wire):
+        return framed(wire)
+
+
+class PendingDoh3(PendingTest):
+    """RFC 9114 §4.1.1."""
+
+    cancelled = H3_REQUEST_CANCELLED
+
+    def connect(self):
+        return FrameDoh3Client(self.gateway.address("h3"), self.gateway.authority)
+
+    def octets_of(self, client, wire):
+        return client.post(wire)
+
+
+del FloodTest, PendingTest
 
 if __name__ == "__main__":
     unittest.main()

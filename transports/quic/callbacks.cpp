@@ -66,9 +66,14 @@ struct Callbacks {
     of(user).host_.retire_id(of(user), *id);
     return 0;
   }
-  static int path_validated(ngtcp2_conn*, std::uint32_t, const ngtcp2_path*, const ngtcp2_path*,
-                            ngtcp2_path_validation_result result, void* user) {
-    if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) of(user).host_.migrated(of(user));
+  static int path_in_question(ngtcp2_conn*, std::uint32_t, const ngtcp2_path*, const ngtcp2_path*,
+                              void* user) {
+    of(user).on_path_in_question();
+    return 0;
+  }
+  static int path_settled(ngtcp2_conn*, std::uint32_t, const ngtcp2_path*, const ngtcp2_path*,
+                          ngtcp2_path_validation_result result, void* user) {
+    of(user).on_path_settled(result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
     return 0;
   }
   static int new_token(ngtcp2_conn*, const std::uint8_t* token, std::size_t size, void* user) {
@@ -108,7 +113,8 @@ const ngtcp2_callbacks& callbacks() {
     all.extend_max_stream_data = &Callbacks::extend_stream;
     all.get_new_connection_id2 = &Callbacks::new_id;
     all.remove_connection_id = &Callbacks::remove_id;
-    all.path_validation = &Callbacks::path_validated;
+    all.begin_path_validation = &Callbacks::path_in_question;
+    all.path_validation = &Callbacks::path_settled;
     all.recv_new_token = &Callbacks::new_token;
     all.rand = &Callbacks::random;
     return all;

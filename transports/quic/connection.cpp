@@ -356,6 +356,7 @@ void Connection::forget_tls() {
 void Connection::on_expiry() {
   if (state_ == State::closing) state_ = State::finished;
   if (state_ == State::finished) return;
+  count_path_turn(base::Clock::now());
   const int outcome = ngtcp2_conn_handle_expiry(library_, stamp_now());
   if (outcome == NGTCP2_ERR_IDLE_CLOSE) {
     end(state_ == State::open ? End::idle : End::handshake_timeout);
@@ -368,7 +369,9 @@ void Connection::on_expiry() {
   }
 }
 
-void Connection::update_expiry() { expiry_ = time_of(ngtcp2_conn_get_expiry(library_)); }
+void Connection::update_expiry() {
+  expiry_ = std::min(time_of(ngtcp2_conn_get_expiry(library_)), path_expiry());
+}
 
 // ---- streams
 
@@ -417,7 +420,7 @@ int Connection::on_stream_open(StreamId id) {
 }
 
 void Connection::on_stream_closed(Stream* stream, StreamId id) {
-  const bool grant = stream == nullptr || codec().closed(*stream);
+  const bool grant = (stream == nullptr || codec().closed(*stream)) && !draining_;
   if (ngtcp2_conn_is_local_stream(library_, id) != 0 || !grant) return;
   if (ngtcp2_is_bidi_stream(id) != 0) {
     ngtcp2_conn_extend_max_streams_bidi(library_, 1);

@@ -132,7 +132,8 @@ class Connection final : public Streams, private certs::EarlyGate {
   static void keep_terms(SSL& tls, SSL_SESSION& session);
   /// Nothing is under way on it.
   [[nodiscard]] bool is_idle() const { return !codec_ || codec_->idle(); }
-  /// Takes no new streams for long: closes as soon as its codec is idle.
+  /// Takes no new streams for long: the peer has the credit that it had, gets no more, and the
+  /// connection closes as soon as its codec is idle.
   void drain();
   /// Closes with the codec's code for goodbye.
   void close_politely();
@@ -185,6 +186,8 @@ class Connection final : public Streams, private certs::EarlyGate {
   [[nodiscard]] bool is_server() const { return secrets_ != nullptr; }
   void answer_after_close(const Datagram& datagram);
   void update_expiry();
+  void count_path_turn(base::TimePoint now);
+  [[nodiscard]] base::TimePoint path_expiry() const;
   Codec& codec();
   void conclude_early_data();
 
@@ -197,6 +200,8 @@ class Connection final : public Streams, private certs::EarlyGate {
   int on_crypto_data(ngtcp2_encryption_level level, std::uint64_t offset, base::Bytes octets);
   int on_stream_open(StreamId id);
   void on_stream_closed(Stream* stream, StreamId id);
+  void on_path_in_question();
+  void on_path_settled(bool validated);
 
   Host& host_;
   ngtcp2_conn* library_ = nullptr;
@@ -217,6 +222,10 @@ class Connection final : public Streams, private certs::EarlyGate {
   ngtcp2_ccerr error_{};
   base::TimePoint expiry_{};
   base::TimePoint heard_at_{};  // the last packet that was the peer's
+
+  // while a new path is in question (connection_paths.cpp)
+  int path_turns_ = 0;
+  base::TimePoint path_turn_at_{};
 
   // after the close
   std::vector<std::uint8_t> goodbye_;  // the packet that said so

@@ -26,7 +26,7 @@ bool Connection::open_unidirectional(Stream& stream) {
 }
 
 void Connection::grant_stream() {
-  if (library_ != nullptr) ngtcp2_conn_extend_max_streams_bidi(library_, 1);
+  if (library_ != nullptr && !draining_) ngtcp2_conn_extend_max_streams_bidi(library_, 1);
 }
 
 void Connection::reset(Stream& stream, std::uint64_t application_code) {

@@ -84,6 +84,8 @@ void Endpoint::take(const Datagram& datagram) {
 }
 
 void Endpoint::take_carried(const std::vector<CarriedDatagram>& burst) {
+  // Behind stop(): what would be answered now would leave by another endpoint's socket.
+  if (!socket_.is_open()) return;
   {
     const Batch turn(context_.answerer);
     for (const CarriedDatagram& each : burst) {
