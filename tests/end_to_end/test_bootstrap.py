@@ -8,7 +8,7 @@ import dns.rdatatype
 
 from certificates import Authority
 from fake_upstream import SILENCE, FakeUpstream, answer, nodata, nxdomain
-from gateway import OK, Sallyport
+from gateway import OK, UNREACHABLE, USAGE, Sallyport, run
 from harness import EndToEndTest, until
 from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from peers import Knot
@@ -246,6 +246,29 @@ class Bootstrap(EndToEndTest):
         for self.where in ("127.0.0.1", "0.0.0.0", "224.0.0.1"):
             with self.gateway(kind=ToItself, name=self.where) as gateway:
                 self.check_failed(gateway, "not known yet", "no address that can be used")
+
+    # `sallyport query`.
+
+    def query(self, scheme, *options):
+        url = self.upstream(scheme)["url"]
+        ca = ("--ca", self.far.authority)
+        return run("query", f"@{url}", f"{scheme}.zone.example", "--short", *ca, *options)
+
+    def test_a_query_looks_its_server_up_where_it_is_told_to(self):
+        resolver = ("--resolver", f"127.0.0.1:{self.resolver.port}")
+        for scheme in ("tls", "https", "quic", "h3"):
+            asked = self.query(scheme, *resolver)
+            self.assertEqual((asked.returncode, asked.stdout), (OK, "192.0.2.1\n"), asked)
+        told = self.query("tls")
+        self.assertEqual(told.returncode, USAGE)
+        self.assertIn("who knows it with `--resolver`", told.stderr)
+        self.assertIn("is not an address", self.query("tls", "--resolver", "x").stderr)
+        self.where = "0.0.0.0"
+        nowhere = self.query("tls", *resolver)
+        self.assertEqual(nowhere.returncode, UNREACHABLE)
+        self.assertIn(f"no address of {HOST} that can be used", nowhere.stderr)
+        self.resolver.refuse()
+        self.assertEqual(self.query("tls", *resolver).returncode, UNREACHABLE)
 
     # Reload.
 
