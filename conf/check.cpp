@@ -48,6 +48,12 @@ std::string about_upstream(const Upstream& upstream) {
   if (!upstream.pins.empty())
     return std::format("{} (encrypted, {} pinned)", upstream.url,
                        upstream.pins.size() == 1 ? "one key" : "several keys");
+  if (!upstream.bootstrap_resolvers.empty())
+    return std::format("{} (encrypted, verified as {}, looked up at {})", upstream.url,
+                       upstream.tls_name,
+                       joined(texts(upstream.bootstrap_resolvers,
+                                    [](const base::Endpoint& each) { return each.to_text(); }),
+                              ", "));
   return std::format("{} (encrypted, verified as {})", upstream.url, upstream.tls_name);
 }
 

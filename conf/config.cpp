@@ -13,6 +13,12 @@ bool holds(const std::vector<base::Prefix>& prefixes, const base::Address& addre
 
 }  // namespace
 
+bool ListenAddress::takes(Protocol spoken, const base::Endpoint& place) const {
+  if (row_of(spoken).socket != row_of(protocol).socket) return false;
+  const bool any = endpoint.address.is_unspecified() && place.address.is_loopback();
+  return place.port == endpoint.port && (any || place.address == endpoint.address);
+}
+
 Upstream Upstream::fallen_back() const {
   Upstream other = *this;
   other.protocol = *fallback;

@@ -49,6 +49,9 @@ struct ListenAddress {
   bool by_default =
       false;  ///< nobody asked for it: where the machine has no such address, it may be left out
 
+  /// Would it take what is sent to `place`?
+  [[nodiscard]] bool takes(Protocol spoken, const base::Endpoint& place) const;
+
   bool operator==(const ListenAddress&) const = default;
 };
 
@@ -165,8 +168,9 @@ struct Upstream {
   bool early_data = false;               ///< over QUIC: ask with the first packets (0-RTT)
   std::optional<Protocol> fallback;      ///< over TCP, where no UDP gets through
   std::string host;                      ///< that the URL has instead of an address; else empty
-  std::vector<base::Address> bootstrap;  ///< of `host`; without any, the proxy looks it up
-  std::string path;                      ///< over HTTP: where DNS is asked, as it is sent
+  std::vector<base::Address> bootstrap;  ///< of `host`; without any, it is looked up
+  std::vector<base::Endpoint> bootstrap_resolvers;  ///< who are asked for `host`; none: the proxy
+  std::string path;  ///< over HTTP: where DNS is asked, as it is sent
   DohMethod method = DohMethod::post;
   std::optional<base::Endpoint> proxy;  ///< an HTTP proxy that connects us (RFC 9110 §9.3.6)
   std::string proxy_login_file;         ///< "user:password" for it
@@ -174,7 +178,7 @@ struct Upstream {
   std::uint32_t weight = weight_bounds.usual;  ///< its share of the set's queries, or its lead
   Line line;
 
-  /// Where it is, in the order to be tried; none when only the proxy can tell.
+  /// Where it is, in the order to be tried; none when that has to be looked up.
   [[nodiscard]] std::vector<base::Endpoint> places() const {
     if (host.empty()) return {endpoint};
     std::vector<base::Endpoint> out;

@@ -55,6 +55,8 @@ Kind<std::vector<ListenAddress>> listen_addresses();
 Kind<std::optional<base::Endpoint>> endpoint_or_off();
 Kind<std::optional<base::Endpoint>> http_proxy();
 Kind<std::vector<base::Address>> addresses();
+/// Plain DNS servers; port 53 if nothing else is said.
+Kind<std::vector<base::Endpoint>> resolvers();
 Kind<std::vector<base::Prefix>> prefixes();
 Kind<std::vector<base::Prefix>> prefixes_or_none();
 /// Transports that may stand behind a load balancer, by their schemes: "tls".

@@ -297,6 +297,23 @@ Kind<std::vector<base::Address>> addresses() {
           .accepts = "addresses"};
 }
 
+Kind<std::vector<base::Endpoint>> resolvers() {
+  return {.read =
+              [](const Node& node, Reading& reading) {
+                return read_list<base::Endpoint>(
+                    node, "\"192.0.2.53\"", true, reading,
+                    [&reading](const Node& item, const std::string& text) {
+                      return or_complain(read_resolver(text), item, reading);
+                    });
+              },
+          .print =
+              [](const std::vector<base::Endpoint>& values) {
+                return print_list(values,
+                                  [](const base::Endpoint& each) { return each.to_text(); });
+              },
+          .accepts = "addresses, each with its port if that is not 53"};
+}
+
 Kind<std::vector<base::Prefix>> prefixes() {
   return prefixes_of(false, "ranges of addresses; everybody is \"0.0.0.0/0\" and \"::/0\"");
 }

@@ -77,12 +77,26 @@ const Node* value_at(const Node& root, std::string_view section, std::string_vie
 
 /// A query to ourselves would come back until its time is over.
 bool leads_to(const Upstream& upstream, const ListenAddress& listener) {
-  if (row_of(upstream.protocol).socket != row_of(listener.protocol).socket) return false;
-  return std::ranges::any_of(upstream.places(), [&listener](const base::Endpoint& place) {
-    const bool any = listener.endpoint.address.is_unspecified() && place.address.is_loopback();
-    return place.port == listener.endpoint.port &&
-           (any || place.address == listener.endpoint.address);
+  return std::ranges::any_of(upstream.places(), [&](const base::Endpoint& place) {
+    return listener.takes(upstream.protocol, place);
   });
+}
+
+/// Whoever would look a host up through us would have to know it already.
+void check_resolvers_against_listeners(const Node& table, const Upstream& upstream,
+                                       const Config& config, Reading& reading) {
+  const std::vector<base::Endpoint>& resolvers = upstream.bootstrap_resolvers;
+  for (std::size_t i = 0; i < resolvers.size(); ++i) {
+    const auto listener = std::ranges::find_if(
+        config.server.listen,
+        [&](const ListenAddress& each) { return each.takes(Protocol::udp, resolvers[i]); });
+    if (listener == config.server.listen.end()) continue;
+    const Node& list = table.find("bootstrap_resolvers")->value;
+    reading.complain(list.items.size() == resolvers.size() ? list.items[i].place : list.place,
+                     std::format("`{}` is this server itself: it listens on `{}`",
+                                 resolvers[i].to_text(), listener->text),
+                     "name another resolver: this one has to know the upstream first");
+  }
 }
 
 void check_upstreams_against_listeners(const Node& root, const Config& config, Reading& reading) {
@@ -90,6 +104,7 @@ void check_upstreams_against_listeners(const Node& root, const Config& config, R
   if (list == nullptr || list->value.items.size() != config.upstreams.size()) return;
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     const Upstream& upstream = config.upstreams[i];
+    check_resolvers_against_listeners(list->value.items[i], upstream, config, reading);
     const auto listener = std::ranges::find_if(
         config.server.listen,
         [&upstream](const ListenAddress& each) { return leads_to(upstream, each); });

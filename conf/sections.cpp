@@ -126,7 +126,7 @@ Row<Upstream> url_row() {
           .help =
               "The upstream's address, the transport as scheme. The name behind # is verified "
               "against the certificate; without one, the address itself must stand in it. A host "
-              "instead of the address needs `bootstrap` or `proxy`.",
+              "instead of the address needs `bootstrap`, `bootstrap_resolvers` or `proxy`.",
           .placeholder = "\"tls://9.9.9.9#dns.quad9.net\""};
 }
 

@@ -32,6 +32,24 @@ void check_fallback(const Node& table, const Upstream& upstream, Reading& readin
                                row_of(other).scheme));
 }
 
+void check_resolvers(const Node& table, const Upstream& upstream, Reading& reading) {
+  if (upstream.bootstrap_resolvers.empty() || upstream.url.empty()) return;
+  const auto complain = [&](std::string_view where, std::string_view suggestion) {
+    reading.complain(table.find("bootstrap_resolvers")->place,
+                     std::format("`bootstrap_resolvers` has no effect {}", where),
+                     std::string{suggestion});
+  };
+  if (upstream.host.empty())
+    return complain("on an address", "write the host's name into `url`, or leave this out");
+  if (!row_of(upstream.protocol).encrypted)
+    return complain_pointless(table, "bootstrap_resolvers", upstream,
+                              "encrypted transports, whose certificate proves the host", reading);
+  if (!upstream.bootstrap.empty())
+    return complain("beside `bootstrap`", "keep one of the two: nothing is looked up that is told");
+  if (upstream.proxy)
+    complain("with `proxy`", "the proxy looks the host up; leave one of the two out");
+}
+
 /// The first of them is where the upstream is, for whoever needs one place.
 Row<Upstream> bootstrap_row() {
   Row<Upstream> row = conf::row(
@@ -50,6 +68,12 @@ Row<Upstream> bootstrap_row() {
 
 std::vector<Row<Upstream>> with_way_out(std::vector<Row<Upstream>> rows) {
   rows.push_back(bootstrap_row());
+  rows.push_back(
+      row("bootstrap_resolvers", &Upstream::bootstrap_resolvers, resolvers(), at_reload,
+          "Instead of `bootstrap`: plain DNS servers that are asked where the URL's host is, the "
+          "next one when one fails. What they say is kept in the state directory, and asked again "
+          "when its TTL ends or nobody answers there. It travels in the clear, but a forged "
+          "address can do no more than fail: the certificate is verified for the host's name."));
   rows.push_back(
       row("method", &Upstream::method, doh_method(), at_reload,
           "How https:// and h3:// ask: post keeps questions out of the server's logs, get lets a "
@@ -98,13 +122,17 @@ void check_way_out(const Node& table, const Upstream& upstream, Reading& reading
     reading.complain(table.find("bootstrap")->place, "`bootstrap` has no effect on an address",
                      "write the host's name into `url`, or leave this out");
   }
-  if (upstream.host.empty() || !upstream.bootstrap.empty() || upstream.proxy) return;
+  check_resolvers(table, upstream, reading);
+  const bool is_known = !upstream.bootstrap.empty() || upstream.proxy;
+  if (upstream.host.empty() || is_known || !upstream.bootstrap_resolvers.empty()) return;
   reading.complain(
       table.find("url")->value.place,
       std::format("`{}` is a host name, and a resolver cannot look its own upstream up",
                   upstream.host),
       row_of(upstream.protocol).encrypted
-          ? address_instead(upstream) + ", or tell its addresses in `bootstrap`"
+          ? address_instead(upstream) +
+                ", or tell its addresses in `bootstrap`, or who knows them "
+                "in `bootstrap_resolvers`"
           : address_instead(upstream));
 }
 

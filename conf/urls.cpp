@@ -215,6 +215,12 @@ std::expected<std::string, Refusal> tls_name_of(const Parts& parts,
       "write a host name like `dns.quad9.net`");
 }
 
+std::expected<void, Refusal> refuse_scheme(std::string_view text) {
+  if (!text.contains("://")) return {};
+  return refuse("no scheme belongs here",
+                std::format("write `{}`", text.substr(text.find("://") + 3)));
+}
+
 std::string sentence(const Refusal& refusal) {
   return refusal.suggestion.empty() ? refusal.message
                                     : std::format("{}: {}", refusal.message, refusal.suggestion);
@@ -342,11 +348,22 @@ std::expected<base::Endpoint, Refusal> read_proxy_url(std::string_view url) {
   return endpoint;
 }
 
+std::expected<base::Endpoint, Refusal> read_resolver(std::string_view text) {
+  Parts parts;
+  const auto address = base::Address::from_text(text);  // IPv6 needs no brackets without a port
+  const std::string bracketed = address && !address->is_v4() ? std::format("[{}]", text) : "";
+  if (auto done = refuse_scheme(text); !done) return std::unexpected(done.error());
+  if (auto done = split_host(bracketed.empty() ? text : bracketed, parts); !done)
+    return std::unexpected(done.error());
+  auto endpoint = endpoint_of(parts, 53, 1);
+  if (endpoint && endpoint->address.is_unspecified())
+    return refuse(std::format("`{}` is no host", parts.host), "name a resolver's address");
+  return endpoint;
+}
+
 std::expected<base::Endpoint, Refusal> read_endpoint(std::string_view text) {
   Parts parts;
-  if (text.contains("://"))
-    return refuse("no scheme belongs here",
-                  std::format("write `{}`", text.substr(text.find("://") + 3)));
+  if (auto done = refuse_scheme(text); !done) return std::unexpected(done.error());
   if (auto done = split_host(text, parts); !done) return std::unexpected(done.error());
   if (!parts.has_port)
     return refuse(std::format("`{}` has no port", text), std::format("write `{}:8953`", text));

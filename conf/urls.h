@@ -23,6 +23,8 @@ std::expected<ListenAddress, Refusal> read_listen_url(std::string_view url);
 std::string address_instead(const Upstream& upstream);
 /// http://address:port, for a proxy.
 std::expected<base::Endpoint, Refusal> read_proxy_url(std::string_view url);
+/// An address, and a port if it is not 53: a plain DNS server.
+std::expected<base::Endpoint, Refusal> read_resolver(std::string_view text);
 /// address:port, for the admin listener.
 std::expected<base::Endpoint, Refusal> read_endpoint(std::string_view text);
 

@@ -100,12 +100,13 @@ App::App(const conf::Config& config, base::Log& log, Options options)
               .seed = cache::HashSeed::random()},
              epochs_),
       keeper_(cache_, snapshots_, log, config.server.state_directory),
+      book_(config.server, metrics_, log),
       waiting_(snapshots_.share()->config.limits.queries_waiting),
       homes_(snapshots_.share()->workers),
-      shared_{log,          metrics_,         epochs_,  cache_,
-              snapshots_,   flights_,         cookies_, certificates_.get(),
-              authorities_, sessions_,        waiting_, quic_,
-              homes_,       options_.observer},
+      shared_{log,          metrics_,  epochs_,          cache_,
+              snapshots_,   flights_,  cookies_,         certificates_.get(),
+              authorities_, sessions_, waiting_,         quic_,
+              homes_,       book_,     options_.observer},
       admin_(admin_options(snapshots_.share()->config), std::move(control_socket_), *this, log) {
   register_metrics();
   start_workers();
@@ -146,6 +147,7 @@ void App::stop() {
   admin_.stop();  // it asks the workers, so it ends while they still answer
   for (const auto& worker : workers_) worker->finish(drain_until);
   for (const auto& worker : workers_) worker->join();
+  book_.stop();
   keeper_.stop(save_most);
 }
 

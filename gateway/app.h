@@ -28,6 +28,7 @@
 #include "gateway/flights.h"
 #include "gateway/observer.h"
 #include "gateway/snapshot.h"
+#include "gateway/upstreams/address_book.h"
 #include "gateway/worker.h"
 #include "transports/session_registry.h"
 #include "transports/waiting_budget.h"
@@ -99,6 +100,7 @@ class App final : public admin::Control {
   std::unique_ptr<certs::Store> certificates_;  // null when nothing is encrypted
   cache::AnswerCache cache_;
   CacheKeeper keeper_;
+  upstreams::AddressBook book_;
   Flights flights_;
   transports::SessionRegistry sessions_;
   transports::WaitingBudget waiting_;
@@ -107,6 +109,7 @@ class App final : public admin::Control {
   SharedParts shared_;
   std::vector<conf::ListenAddress> listening_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  upstreams::AddressBook::StopAtEnd book_end_{book_};
   std::mutex reload_mutex_;
   std::atomic<bool> stopping_{false};
   admin::HttpServer admin_;  // last: it asks all of the above

@@ -50,6 +50,8 @@ void App::count_in(admin::UpstreamDetail& detail) const {
   detail.queries = total("sallyport_upstream_queries_total", labels);
   detail.errors = total("sallyport_upstream_errors_total", labels);
   detail.links_open = opened - std::min(opened, closed);
+  for (const base::Address& address : book_.addresses_of(detail.url))
+    detail.addresses.push_back(address.to_text());
 }
 
 std::vector<admin::UpstreamDetail> App::upstreams() {

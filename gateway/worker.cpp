@@ -60,9 +60,9 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8
                         doh_,     shared.certificates, shared.waiting, shared.sessions,
                         timers_,  udp_batch_,          streams_,       sheet_,
                         drops_,   shared.log,          quic_.get()},
-      upstream_context_{context_.get_executor(), random_, receive_buffer_,
-                        shared.authorities,      sheet_,  shared.log,
-                        home_.timers()},
+      upstream_context_{context_.get_executor(), random_,      receive_buffer_,
+                        shared.authorities,      sheet_,       shared.log,
+                        home_.timers(),          &shared.hosts},
       network_changes_(sheet_.counter("sallyport_network_changes_total", {})) {
   if (config.server.watch_network)
     network_ = std::make_unique<NetworkWatch>(context_, shared.log, [this] { network_changed(); });

@@ -51,6 +51,7 @@ struct SharedParts {
   transports::WaitingBudget& waiting;
   transports::quic::Process& quic;
   std::span<const HomePort> homes;
+  transports::Hosts& hosts;
   QueryObserver* observer = nullptr;
 };
 

@@ -32,6 +32,7 @@ struct UpstreamDetail {
   std::uint64_t queries = 0;
   std::uint64_t errors = 0;
   std::uint64_t links_open = 0;
+  std::vector<std::string> addresses;  ///< of its host, as far as it was looked up
   std::vector<UpstreamView> views;
 };
 

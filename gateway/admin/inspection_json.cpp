@@ -20,10 +20,15 @@ json::object object_of(const UpstreamDetail& upstream) {
                                     {"p95_us", view.p95.count()},
                                     {"last_error", view.last_error}});
   }
-  return {{"set", upstream.set},         {"strategy", upstream.strategy},
-          {"url", upstream.url},         {"line", upstream.line},
-          {"drained", upstream.drained}, {"queries", upstream.queries},
-          {"errors", upstream.errors},   {"links_open", upstream.links_open},
+  return {{"set", upstream.set},
+          {"strategy", upstream.strategy},
+          {"url", upstream.url},
+          {"line", upstream.line},
+          {"drained", upstream.drained},
+          {"queries", upstream.queries},
+          {"errors", upstream.errors},
+          {"links_open", upstream.links_open},
+          {"addresses", json::array(upstream.addresses.begin(), upstream.addresses.end())},
           {"workers", std::move(views)}};
 }
 

@@ -41,6 +41,7 @@ struct QueryOptions {
   std::string tls_name;
   bool get = false;
   std::vector<std::string> at;  ///< addresses of the host that an URL names
+  std::string resolver;         ///< or who is asked for them
   std::chrono::milliseconds timeout{5000};
   std::uint32_t repeat = 1;
 };

@@ -143,6 +143,8 @@ void add_query(CLI::App& app, Verbs& verbs) {
   verb.add_option("--at", options.at, "address of the host that the URL names; may be given again")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
+  verb.add_option("--resolver", options.resolver, "plain DNS server that is asked for that address")
+      ->type_name("ADDRESS");
   verb.add_flag("--short", options.short_form, "the answer's data alone");
   verb.add_option("--repeat", options.repeat, "ask so many times, over a new connection each")
       ->type_name("N")

@@ -1,5 +1,6 @@
 // `sallyport query`.
 #include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,12 +12,14 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "conf/check.h"
+#include "conf/urls.h"
 #include "dns/compose.h"
 #include "gateway/admin/metrics_table.h"
 #include "gateway/cli/configuration.h"
 #include "gateway/cli/inquiry.h"
 #include "gateway/cli/query_report.h"
 #include "gateway/cli/verbs.h"
+#include "gateway/upstreams/host_addresses.h"
 #include "transports/upstreams/ask_once.h"
 
 namespace gateway::cli {
@@ -90,16 +93,64 @@ std::string url_of_gateway(const conf::Config& config) {
   return "udp://127.0.0.1:53";
 }
 
-/// One server as the options want it asked; the error is a sentence.
-std::expected<conf::Upstream, std::string> server_from(const std::string& url,
-                                                       const QueryOptions& options) {
+struct Refused {
+  ExitCode code = ExitCode::usage;
+  std::string why;
+};
+
+/// By the options' resolver: once, and nothing is kept.
+std::expected<std::vector<base::Address>, Refused> look_up(const std::string& host,
+                                                           const QueryOptions& options,
+                                                           Asker& asker) {
+  const auto endpoint = conf::read_resolver(options.resolver);
+  if (!endpoint) return std::unexpected(Refused{.why = "--resolver: " + endpoint.error().message});
+  conf::Upstream resolver;
+  resolver.url = "udp://" + endpoint->to_text();
+  resolver.endpoint = *endpoint;
+  const dns::Name name = dns::Name::from_text(host).value_or(dns::Name{});
+  QueryOptions plainly;
+  plainly.timeout = options.timeout;
+  std::array<std::vector<base::Address>, 2> families;
+  for (const dns::RrType type : {dns::RrType::a, dns::RrType::aaaa}) {
+    const Outcome outcome = asker.ask(resolver, {name, type, dns::RrClass::in}, plainly);
+    if (!outcome) return std::unexpected(Refused{ExitCode::unreachable, outcome.error().context});
+    families[type == dns::RrType::a ? 0 : 1] =
+        upstreams::addresses_in(outcome->reply, name, type).addresses;
+  }
+  auto all = upstreams::in_turn(families[0], families[1]);
+  if (all.empty()) {
+    return std::unexpected(
+        Refused{ExitCode::unreachable,
+                std::format("{}: no address of {} that can be used", resolver.url, host)});
+  }
+  return all;
+}
+
+/// Where the host is that the URL names, as the options tell it; none for an address.
+std::expected<std::vector<base::Address>, Refused> addresses_of(const std::string& url,
+                                                                const QueryOptions& options,
+                                                                Asker& asker) {
   std::vector<base::Address> at;
   for (const std::string& text : options.at) {
     const auto address = base::Address::from_text(text);
-    if (!address) return std::unexpected(std::format("--at: `{}` is not an address", text));
+    if (!address)
+      return std::unexpected(Refused{.why = std::format("--at: `{}` is not an address", text)});
     at.push_back(*address);
   }
-  auto server = conf::parse_upstream_url(with_scheme(url), at);
+  const auto named = conf::read_upstream_url(url);
+  if (!at.empty() || !named || named->host.empty()) return at;
+  if (!options.resolver.empty()) return look_up(named->host, options, asker);
+  return std::unexpected(
+      Refused{.why = std::format("`{}` is a host name: {}, or tell its address with `--at`, or "
+                                 "who knows it with `--resolver`",
+                                 named->host, conf::address_instead(*named))});
+}
+
+/// One server as the options want it asked; the error is a sentence.
+std::expected<conf::Upstream, std::string> server_from(const std::string& url,
+                                                       const std::vector<base::Address>& at,
+                                                       const QueryOptions& options) {
+  auto server = conf::parse_upstream_url(url, at);
   if (!server) return std::unexpected(server.error());
   if (options.get && !conf::row_of(server->protocol).http)
     return std::unexpected(std::format("{}: --get is for https:// and h3://", server->url));
@@ -176,16 +227,22 @@ ExitCode query(const QueryOptions& options, Streams streams) {
     }
     inquiry->servers.push_back(url_of_gateway(*config));
   }
+  Asker asker;
   std::vector<conf::Upstream> servers;
-  for (const std::string& url : inquiry->servers) {
-    auto server = server_from(url, options);
+  for (const std::string& text : inquiry->servers) {
+    const std::string url = with_scheme(text);
+    const auto at = addresses_of(url, options, asker);
+    if (!at) {
+      streams.complaints << "sallyport: " << at.error().why << '\n';
+      return at.error().code;
+    }
+    auto server = server_from(url, *at, options);
     if (!server) {
       streams.complaints << "sallyport: " << server.error() << '\n';
       return ExitCode::usage;
     }
     servers.push_back(*std::move(server));
   }
-  Asker asker;
   ExitCode worst = ExitCode::ok;
   for (const conf::Upstream& server : servers) {
     worst = std::max(worst, ask_one(asker, server, inquiry->question, options, streams));

@@ -37,6 +37,8 @@ void print_upstream(const json::value& upstream, std::ostream& out) {
                      upstream.at("queries").to_number<std::uint64_t>(),
                      upstream.at("errors").to_number<std::uint64_t>(),
                      upstream.at("links_open").to_number<std::uint64_t>());
+  for (const json::value& address : upstream.at("addresses").as_array())
+    out << std::format("    found at {}\n", std::string_view{address.as_string()});
   for (const json::value& view : views) {
     if (text_of(view, "standing") != text_of(views.front(), "standing")) {
       out << std::format("    worker {}: {}, {}\n", view.at("worker").to_number<std::uint64_t>(),

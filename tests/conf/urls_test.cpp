@@ -65,7 +65,24 @@ TEST(Urls, AHostIsWhereItsBootstrapAddressesAre) {
   EXPECT_EQ(upstream.method, DohMethod::get);
 }
 
-TEST(Urls, OnlyAProxyMayLookAHostUp) {
+TEST(Urls, AHostIsLookedUpByItsBootstrapResolvers) {
+  const auto config = load_text(
+      "[[upstream]]\nurl = \"quic://dns.example\"\nfallback = \"tls\"\n"
+      "bootstrap_resolvers = [\"192.0.2.53\", \"192.0.2.53:5353\", \"2001:db8::53\", "
+      "\"[2001:db8::53]:5353\"]\n",
+      "test", ".");
+  ASSERT_TRUE(config.has_value());
+  const Upstream& upstream = config->upstreams.front();
+  std::vector<std::string> resolvers;
+  for (const base::Endpoint& each : upstream.bootstrap_resolvers)
+    resolvers.push_back(each.to_text());
+  EXPECT_EQ(resolvers, (std::vector<std::string>{"192.0.2.53:53", "192.0.2.53:5353",
+                                                 "[2001:db8::53]:53", "[2001:db8::53]:5353"}));
+  EXPECT_TRUE(upstream.places().empty());
+  EXPECT_EQ(upstream.fallen_back().bootstrap_resolvers, upstream.bootstrap_resolvers);
+}
+
+TEST(Urls, AProxyLooksAHostUpThatNobodyElseIsToLookUp) {
   const auto config = load_text(
       "[[upstream]]\nurl = \"tls://dns.example\"\nproxy = \"http://192.0.2.9\"\n", "test", ".");
   ASSERT_TRUE(config.has_value());

@@ -42,6 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto endpoint = conf::read_endpoint(text)) {
     require(conf::read_endpoint(endpoint->to_text()).value() == *endpoint);
   }
+  if (const auto resolver = conf::read_resolver(text)) {
+    require(conf::read_resolver(resolver->to_text()).value() == *resolver);
+  }
   if (const auto duration = conf::parse_duration(text)) {
     require(conf::parse_duration(conf::duration_to_text(*duration)).value() == *duration);
   }

@@ -43,13 +43,17 @@ Connection::Connection(Executor executor, Reach& reach, ChannelBuffers& buffer)
     : reach_(reach),
       buffer_(buffer),
       descriptor_(executor),
+      host_(executor, reach.host),
       read_timer_(executor),
       write_timer_(executor) {}
 
 Connection::~Connection() = default;
 
 Awaitable<std::optional<Failure>> Connection::open(base::TimePoint limit) {
-  const std::vector<base::Endpoint> places = reach_.upstream.places();
+  const std::vector<base::Endpoint> places = co_await host_.places(reach_.upstream, limit);
+  if (closed_) co_return fail(Reason::closing, "closing");
+  if (places.empty() && !reach_.upstream.proxy)
+    co_return fail(Reason::unknown_host, host_.ignorance());
   if (places.empty()) co_return co_await open_at(nullptr, limit);
   std::optional<Failure> failure;
   for (std::size_t left = places.size(); left > 0; --left) {
@@ -61,6 +65,7 @@ Awaitable<std::optional<Failure>> Connection::open(base::TimePoint limit) {
     if (reach_.first_place % places.size() == place) reach_.first_place = place + 1;
     if (left > 1) start_again();
   }
+  if (failure && !closed_) host_.unreachable();
   co_return failure;
 }
 
@@ -208,6 +213,7 @@ Awaitable<void> Connection::writable(base::TimePoint until) {
 void Connection::close() {
   if (closed_) return;
   closed_ = true;
+  host_.give_up();
   if (is_open()) channel_->shutdown();
   ready_ = false;
   boost::system::error_code error;

@@ -17,6 +17,7 @@
 #include "conf/config.h"
 #include "transports/awaitable.h"
 #include "transports/channel.h"
+#include "transports/upstreams/known_host.h"
 #include "transports/upstreams/metrics.h"
 #include "transports/upstreams/timer.h"
 
@@ -27,8 +28,9 @@ struct Reach {
   const conf::Upstream& upstream;
   std::shared_ptr<certs::ClientContext> tls{};  ///< empty for TCP
   std::string proxy_login{};
-  std::size_t first_place = 0;  ///< of upstream.places(): where it was found last
-  bool verify = true;           ///< false for people who look for what is wrong, never for a link
+  std::shared_ptr<KnownHost> host{};  ///< null when the configuration says where it is
+  std::size_t first_place = 0;        ///< of its places: where it was found last
+  bool verify = true;  ///< false for people who look for what is wrong, never for a link
 };
 
 class Connection {
@@ -83,6 +85,7 @@ class Connection {
   ChannelBuffers& buffer_;
   Descriptor descriptor_;
   std::optional<Channel> channel_;
+  HostWaiter host_;
   Timer read_timer_;
   Timer write_timer_;
   bool ready_ = false;

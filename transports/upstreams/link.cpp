@@ -8,6 +8,9 @@ namespace transports {
 
 LinkTerms::LinkTerms(const conf::Upstream& settings, const UpstreamContext& context)
     : upstream(settings),
+      host(settings.bootstrap_resolvers.empty() || context.hosts == nullptr
+               ? nullptr
+               : context.hosts->find(settings)),
       executor(context.executor),
       random(context.random),
       log(context.log),

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dns/compose.h"
+#include "transports/upstreams/known_host.h"
 #include "transports/upstreams/metrics.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/reply.h"
@@ -33,6 +34,7 @@ struct LinkTerms {
   LinkTerms(const conf::Upstream& settings, const UpstreamContext& context);
 
   conf::Upstream upstream;
+  std::shared_ptr<KnownHost> host;  ///< null when the configuration says where it is
   Executor executor;
   Random& random;
   base::Log& log;

@@ -68,7 +68,7 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
     if (!asked.settled()) {
       if (!asked.first.done()) asked.link->timed_out(asked.first);
       if (asked.beside && !asked.beside->done()) asked.fresh->timed_out(*asked.beside);
-      co_return std::unexpected(fail(Reason::timeout, "no reply in time"));
+      co_return std::unexpected(nothing_came());
     }
     if (waiting.failure) {
       Failure& failure = *waiting.failure;
@@ -104,6 +104,12 @@ Awaitable<base::Result<dns::KeptAnswer, Failure>> LinkPool::exchange(const Ask& 
       default: co_return std::unexpected(fail(Reason::truncated, "truncated over a stream"));
     }
   }
+}
+
+Failure LinkPool::nothing_came() const {
+  if (terms_->host && host_version() == 0)
+    return fail(Reason::unknown_host, terms_->host->ignorance());
+  return fail(Reason::timeout, "no reply in time");
 }
 
 Awaitable<void> LinkPool::wait(Asked& asked, base::TimePoint limit) {
@@ -221,7 +227,8 @@ bool LinkPool::may_dial() const {
 }
 
 LinkPool::Picked LinkPool::dial() {
-  if (base::Clock::now() < no_dial_before_) return std::unexpected(last_failure_);
+  const bool elsewhere = host_version() != failed_version_;  // than where it could not be reached
+  if (base::Clock::now() < no_dial_before_ && !elsewhere) return std::unexpected(last_failure_);
   if (links_.empty()) ways_ = ways_now();
   return links_.emplace_back(maker_.dial(under_way_));
 }
@@ -229,7 +236,7 @@ LinkPool::Picked LinkPool::dial() {
 std::vector<std::optional<Way>> LinkPool::ways_now() const {
   if (terms_->upstream.proxy) return {way_to(terms_->upstream.proxy->address)};
   std::vector<std::optional<Way>> ways;
-  for (const base::Endpoint& place : terms_->upstream.places())
+  for (const base::Endpoint& place : places_of(terms_->upstream, terms_->host.get()))
     ways.push_back(way_to(place.address));
   return ways;
 }
@@ -266,6 +273,7 @@ void LinkPool::note_fruitful() {
 void LinkPool::note_barren(const Link& link) {
   const bool changed = barren_in_a_row_ == 0 || last_failure_.reason != link.barren()->reason;
   last_failure_ = *link.barren();
+  failed_version_ = host_version();
   // The first may have been bad luck: whoever waited on it is retried at once.
   milliseconds pause{0};
   if (barren_in_a_row_ > 0) pause = milliseconds{100} * (1U << std::min(barren_in_a_row_ - 1, 4U));

@@ -66,6 +66,10 @@ class LinkPool {
   [[nodiscard]] base::Clock::duration most_patience() const { return terms_->upstream.timeout / 2; }
   [[nodiscard]] base::Clock::duration confirmed_within() const;
   void answered_within(base::Clock::duration time);
+  [[nodiscard]] std::uint64_t host_version() const {
+    return terms_->host ? terms_->host->version() : 0;
+  }
+  [[nodiscard]] Failure nothing_came() const;
   [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {
     return make_failure(reason, terms_->upstream.url, detail);
   }
@@ -93,6 +97,7 @@ class LinkPool {
   unsigned barren_in_a_row_ = 0;
   base::TimePoint no_dial_before_{};
   Failure last_failure_;
+  std::uint64_t failed_version_ = 0;  // of the host's addresses, at that failure
 };
 
 }  // namespace transports

@@ -21,6 +21,7 @@ using enum base::Retry;
 constexpr std::array<ReasonRow, reasons> reason_rows{{
     {Reason::timeout, "timeout", upstream, other_upstream},
     {Reason::refused, "refused", upstream, other_upstream},
+    {Reason::unknown_host, "unknown_host", upstream, other_upstream},
     {Reason::closed, "closed", upstream, fresh_link},
     {Reason::certificate, "certificate", upstream, other_upstream},
     {Reason::tls, "tls", upstream, other_upstream},

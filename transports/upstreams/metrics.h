@@ -19,19 +19,20 @@ namespace transports {
 
 /// Why an exchange brought no reply: the `reason` label of sallyport_upstream_errors_total.
 enum class Reason : std::uint8_t {
-  timeout,      ///< silence until the limit
-  refused,      ///< connection refused, or no way to the host
-  closed,       ///< the link ended before the reply
-  certificate,  ///< verification failed
-  tls,          ///< any other failure of the handshake or of a record
-  malformed,    ///< replies that cannot be read, or broken framing
-  truncated,    ///< truncated even over TCP
-  busy,         ///< all links were full until the limit, or a dial has failed just now
-  http,         ///< an HTTP response that is no answer: its status, its type
-  closing,      ///< we are shutting down, or were reconfigured
-  ours,         ///< no socket to be had, no authorities to trust
+  timeout,       ///< silence until the limit
+  refused,       ///< connection refused, or no way to the host
+  unknown_host,  ///< nobody has told where the host is
+  closed,        ///< the link ended before the reply
+  certificate,   ///< verification failed
+  tls,           ///< any other failure of the handshake or of a record
+  malformed,     ///< replies that cannot be read, or broken framing
+  truncated,     ///< truncated even over TCP
+  busy,          ///< all links were full until the limit, or a dial has failed just now
+  http,          ///< an HTTP response that is no answer: its status, its type
+  closing,       ///< we are shutting down, or were reconfigured
+  ours,          ///< no socket to be had, no authorities to trust
 };
-inline constexpr std::size_t reasons = 11;
+inline constexpr std::size_t reasons = 12;
 
 std::string_view to_text(Reason reason);
 

@@ -50,13 +50,20 @@ std::shared_ptr<QuicLink> QuicLink::dial(std::shared_ptr<QuicTerms> terms, Under
 }
 
 QuicLink::QuicLink(std::shared_ptr<QuicTerms> terms)
-    : Link(terms), quic_terms_(*terms), descriptor_(terms->executor), timer_(terms->executor) {}
+    : Link(terms),
+      quic_terms_(*terms),
+      descriptor_(terms->executor),
+      host_(terms->executor, terms->host),
+      timer_(terms->executor) {}
 
 Awaitable<void> QuicLink::run(std::shared_ptr<QuicLink> self, UnderWay::Mark) {
   if (self->closed()) co_return;
-  const std::vector<base::Endpoint> places = self->quic_terms_.upstream.places();
   const base::TimePoint limit = self->dialed_at() + self->quic_terms_.upstream.timeout;
+  const std::vector<base::Endpoint> places =
+      co_await self->host_.places(self->quic_terms_.upstream, limit);
+  if (self->closed()) co_return self->end();
   std::optional<Failure> failure;
+  if (places.empty()) failure = self->fail(Reason::unknown_host, self->host_.ignorance());
   for (std::size_t left = places.size(); left > 0 && !self->closed(); --left) {
     std::size_t& first = self->quic_terms_.first_place;
     const std::size_t place = first % places.size();
@@ -68,6 +75,7 @@ Awaitable<void> QuicLink::run(std::shared_ptr<QuicLink> self, UnderWay::Mark) {
   }
   if (self->closed()) co_return self->end();
   if (failure) {
+    if (!places.empty()) self->host_.unreachable();
     self->dial_failed(std::move(*failure));
     co_return;
   }
@@ -216,6 +224,7 @@ void QuicLink::take_arrived() {
 void QuicLink::disconnect() {
   if (question_codec_ != nullptr) question_codec_->forget_all();
   if (connection_) connection_->close_politely();
+  host_.give_up();
   wake();
 }
 

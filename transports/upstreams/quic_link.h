@@ -48,7 +48,7 @@ struct QuicTerms : LinkTerms {
 
   const quic::StreamLimits streams;
   const MakeCodec make_codec;
-  std::size_t first_place = 0;  ///< of upstream.places(): where it was found last
+  std::size_t first_place = 0;  ///< of its places: where it was found last
   std::shared_ptr<certs::ClientContext> tls;
   std::vector<std::uint8_t> token;  ///< of NEW_TOKEN: proves our address to the next connection
   std::unique_ptr<quic::Datagrams> datagrams;
@@ -115,6 +115,7 @@ class QuicLink final : public Link, private quic::Connection::Host {
 
   QuicTerms& quic_terms_;  // the base keeps them
   Descriptor descriptor_;
+  HostWaiter host_;
   base::Endpoint local_;
   QuestionCodec* question_codec_ = nullptr;  // the connection's codec
   std::unique_ptr<quic::Connection> connection_;

@@ -10,7 +10,7 @@ namespace transports {
 StreamTerms::StreamTerms(const conf::Upstream& settings, const UpstreamContext& context,
                          Secrets secrets, MakeCodec make)
     : LinkTerms(settings, context),
-      reach{upstream, std::move(secrets.tls), std::move(secrets.proxy_login)},
+      reach{upstream, std::move(secrets.tls), std::move(secrets.proxy_login), host},
       receive_buffer(context.receive_buffer),
       make_codec(std::move(make)),
       octets(std::make_unique_for_overwrite<Octets>()) {}

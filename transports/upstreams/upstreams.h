@@ -13,6 +13,7 @@
 #include "transports/awaitable.h"
 #include "transports/channel.h"
 #include "transports/timer_wheel.h"
+#include "transports/upstreams/known_host.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/upstream.h"
 
@@ -26,7 +27,8 @@ struct UpstreamContext {
   certs::Authorities& authorities;
   base::MetricSheet& sheet;
   base::Log& log;
-  TimerWheel& timers;  ///< of milliseconds: datagrams are sent again by it
+  TimerWheel& timers;      ///< of milliseconds: datagrams are sent again by it
+  Hosts* hosts = nullptr;  ///< null where no upstream has to be looked up
 };
 
 /// For starting up and reloading: reads the upstream's ca_file. The error is a sentence for the
