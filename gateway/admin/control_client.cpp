@@ -44,7 +44,8 @@ std::string sentence(const std::string& path, const boost::system::error_code& e
 }
 
 transports::Awaitable<void> exchange(transports::Executor executor, const std::string& path,
-                                     std::string_view request, std::chrono::milliseconds timeout, Outcome& outcome) {
+                                     std::string_view request, std::chrono::milliseconds timeout,
+                                     Outcome& outcome) {
   boost::beast::basic_stream<Unix, transports::Executor> stream(executor);
   stream.expires_after(timeout);
   boost::beast::flat_buffer buffer;
@@ -81,7 +82,8 @@ Outcome ask_control(const std::string& socket_path, std::string_view method,
   octets << request;
   Outcome outcome = std::unexpected("nothing was asked");
   asio::io_context context{1};
-  asio::co_spawn(context, exchange(context.get_executor(), socket_path, octets.view(), timeout, outcome),
+  asio::co_spawn(context,
+                 exchange(context.get_executor(), socket_path, octets.view(), timeout, outcome),
                  asio::detached);
   context.run();
   return outcome;

@@ -61,8 +61,7 @@ Awaitable<void> accept_all(Acceptor<Protocol>& acceptor, DoorState& door) {
         co_await acceptor.async_accept(asio::as_tuple(transports::use_awaitable));
     if (!acceptor.is_open()) break;
     if (!error && make_room(door)) {
-      asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), door),
-                     asio::detached);
+      asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), door), asio::detached);
       continue;
     }
     if (!error) socket.close();

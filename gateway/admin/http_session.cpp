@@ -89,8 +89,7 @@ transports::Awaitable<bool> HttpSession::one_exchange() {
   stream_.expires_after(state_.options.request_timeout);
   const auto [error, count] = co_await http::async_read(stream_, buffer_, parser, tuple);
   if (error) {
-    if (const unsigned status = status_of(error))
-      co_await write(refusal(status), 11, false, false);
+    if (const unsigned status = status_of(error)) co_await write(refusal(status), 11, false, false);
     co_return false;
   }
   const auto& request = parser.get();
@@ -107,8 +106,7 @@ transports::Awaitable<HttpResponse> HttpSession::answer(const Parser::value_type
           .status = 400, .body = "there must be one Host\n", .allow = {}};  // RFC 9112 §3.2
     }
     if (hosts == 1 && !host_allowed(request[http::field::host], state_.options.server_name)) {
-      co_return HttpResponse{
-          .status = 421, .body = "this host is not served here\n", .allow = {}};
+      co_return HttpResponse{.status = 421, .body = "this host is not served here\n", .allow = {}};
     }
   }
   const HttpRequest asked{request.method_string(), request.target(), request.body()};
@@ -118,24 +116,24 @@ transports::Awaitable<HttpResponse> HttpSession::answer(const Parser::value_type
 
 /// On another thread; this one goes on serving until the response is there.
 transports::Awaitable<HttpResponse> HttpSession::respond_elsewhere(const HttpRequest& request) {
-  co_return co_await asio::async_initiate<
-      const asio::use_awaitable_t<transports::Executor>, void(HttpResponse)>(
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<transports::Executor>,
+                                          void(HttpResponse)>(
       [](auto handler, DoorState* state, const HttpRequest* asked) {
         auto work = asio::make_work_guard(asio::get_associated_executor(handler));
-        asio::post(state->waiting_room, [state, asked, handler = std::move(handler),
-                                                work = std::move(work)]() mutable {
-          HttpResponse response = respond(state->control, state->door, *asked);
-          asio::post(work.get_executor(), [handler = std::move(handler),
-                                                  response = std::move(response)]() mutable {
-            std::move(handler)(std::move(response));
-          });
-        });
+        asio::post(state->waiting_room,
+                   [state, asked, handler = std::move(handler), work = std::move(work)]() mutable {
+                     HttpResponse response = respond(state->control, state->door, *asked);
+                     asio::post(work.get_executor(), [handler = std::move(handler),
+                                                      response = std::move(response)]() mutable {
+                       std::move(handler)(std::move(response));
+                     });
+                   });
       },
       transports::use_awaitable, &state_, &request);
 }
 
-transports::Awaitable<bool> HttpSession::write(HttpResponse answer, unsigned version, bool keep_alive,
-                                  bool head) {
+transports::Awaitable<bool> HttpSession::write(HttpResponse answer, unsigned version,
+                                               bool keep_alive, bool head) {
   http::response<http::string_body> response(static_cast<http::status>(answer.status), version);
   response.set(http::field::date, date_now());
   response.set(http::field::content_type, answer.content_type);
