@@ -195,6 +195,7 @@ struct World {
                           .quic = &quic};
   std::array<Remote, 3> remotes{Remote{{127, 0, 0, 1}}, Remote{{127, 0, 0, 1}},
                                 Remote{{127, 0, 0, 2}}};
+  Octets datagram = Octets(65536);
 };
 
 /// One input: an endpoint, one client, and what happens to both.
@@ -301,7 +302,7 @@ class Run {
   }
 
   void hear(Remote& remote, bool is_client) {
-    std::array<std::uint8_t, 65536> room;
+    Octets& room = world_.datagram;
     for (;;) {
       const ssize_t size = ::recv(remote.socket.get(), room.data(), room.size(), 0);
       if (size < 0) break;
@@ -385,8 +386,8 @@ class Run {
   }
 
   void pass_time(std::uint8_t length) {
-    constexpr std::array<base::Clock::duration, 8> lengths{1ms,   10ms, 26ms, 100ms,
-                                                           333ms, 1s,   4s,   11s};
+    static constexpr std::array<base::Clock::duration, 8> lengths{1ms,   10ms, 26ms, 100ms,
+                                                                  333ms, 1s,   4s,   11s};
     world_.clock.advance(lengths[length % lengths.size()]);
   }
 
