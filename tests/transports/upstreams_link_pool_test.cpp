@@ -209,7 +209,9 @@ TEST_P(Links, ASlowQueryDoesNotCondemnALinkThatAnswersOthers) {
   const auto upstream = make(hasty);
   std::optional<Answer> slow;
   loop_.start(upstream->exchange(ask_for("q0.example"), in(1s)), slow);
-  for (int i = 0; !slow && i < 10'000; ++i) ASSERT_TRUE(exchange(*upstream, "q1.example"));
+  const base::TimePoint patience = base::Clock::now() + 20s;
+  while (!slow && base::Clock::now() < patience) ASSERT_TRUE(exchange(*upstream, "q1.example"));
+  ASSERT_TRUE(slow);
   EXPECT_FALSE(*slow);
   ASSERT_TRUE(exchange(*upstream, "q1.example"));
   // Its late reply finds nobody, and is no stray.
