@@ -18,6 +18,10 @@
 
 namespace transports {
 
+namespace quic {
+struct QlogPlace;
+}
+
 /// What upstreams use of their worker. Outlives them, as does everything in it.
 struct UpstreamContext {
   Executor executor;
@@ -26,7 +30,8 @@ struct UpstreamContext {
   certs::Authorities& authorities;
   base::MetricSheet& sheet;
   base::Log& log;
-  TimerWheel& timers;  ///< of milliseconds: datagrams are sent again by it
+  TimerWheel& timers;                      ///< of milliseconds: datagrams are sent again by it
+  const quic::QlogPlace* qlogs = nullptr;  ///< where QUIC connections are logged; null: nowhere
 };
 
 /// For starting up and reloading: reads the upstream's ca_file. The error is a sentence for the
