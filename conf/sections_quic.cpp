@@ -24,10 +24,11 @@ Section quic_section() {
                       "address that the client has proved, and for queries alone; still, whoever "
                       "records such packets may see whether they are answered."),
                   row("qlog_directory", &Quic::qlog_directory, directory(), Applies::at_reload,
-                      "For debugging: writes what happens on each connection of a client into a "
-                      "file of its own there (qlog, as JSON text sequences), once the client's "
-                      "address is proved. The newest 256 files are kept, each of 1 MiB at most. "
-                      "They tell who asked when, though not what."),
+                      "For debugging: writes what happens on each connection, of clients and to "
+                      "upstreams, into a file of its own there (qlog, as JSON text sequences), "
+                      "once a client's address is proved. The newest 256 files are kept, each of "
+                      "1 MiB at most; what the disk does not take in time is left out. They tell "
+                      "who asked when, though not what."),
               },
           .check = {}});
 }

@@ -60,9 +60,10 @@ Worker::Worker(const SharedParts& shared, const conf::Config& config, std::uint8
                         doh_,     shared.certificates, shared.waiting, shared.sessions,
                         timers_,  udp_batch_,          streams_,       sheet_,
                         drops_,   shared.log,          quic_.get()},
-      upstream_context_{context_.get_executor(), random_,      receive_buffer_,
-                        shared.authorities,      sheet_,       shared.log,
-                        home_.timers(),          &shared.hosts},
+      qlogs_(shared.quic.qlogs, sheet_),
+      upstream_context_{context_.get_executor(), random_,       receive_buffer_,
+                        shared.authorities,      sheet_,        shared.log,
+                        home_.timers(),          &shared.hosts, &qlogs_},
       network_changes_(sheet_.counter("sallyport_network_changes_total", {})) {
   if (config.server.watch_network)
     network_ = std::make_unique<NetworkWatch>(context_, shared.log, [this] { network_changed(); });
@@ -135,7 +136,8 @@ Worker::Configured Worker::take(const Snapshot& snapshot) {
   auto sets = make_upstreams(snapshot);
   if (!sets) return std::unexpected{std::move(sets.error())};
   limits_ = snapshot.config.limits;
-  if (quic_) quic_->settings = snapshot.config.quic;
+  if (quic_) quic_->configure(snapshot.config.quic);
+  qlogs_.directory = snapshot.config.quic.qlog_directory;
   proxy_ = snapshot.config.proxy;
   doh_.renew(snapshot.config);
   if (auto old = home_.replace(std::move(*sets))) {

@@ -121,6 +121,7 @@ class Worker {
   transports::ListenerContext listener_context_;
   transports::Random random_;
   transports::ChannelBuffers receive_buffer_;
+  transports::quic::QlogPlace qlogs_;  // of connections to upstreams
   transports::UpstreamContext upstream_context_;
   std::unique_ptr<NetworkWatch> network_;  // null when nobody wants to know
   base::Counter& network_changes_;

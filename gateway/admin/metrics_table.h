@@ -55,6 +55,9 @@ inline constexpr MetricRow rows[] = {
       "QUIC connections of clients with early data, where it may be taken; replayed: the ticket "
       "had been used."},
      "result"},
+    {{"sallyport_qlog_left_out_octets_total", counter,
+      "Octets of qlog that the disk did not take in time."},
+     ""},
     {{"sallyport_cookies_total", counter,
       "Queries with a DNS cookie, by what server cookie came along."},
      "state"},

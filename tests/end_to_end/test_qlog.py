@@ -1,5 +1,5 @@
-"""What a gateway logs of its QUIC connections for who debugs them: qlog, a JSON text sequence (RFC 7464)
-for each connection, of proved addresses alone."""
+"""What a gateway logs of its QUIC connections for who debugs them, with clients and to upstreams: qlog, a
+JSON text sequence (RFC 7464) for each connection, of proved addresses alone."""
 
 import json
 import shutil
@@ -8,11 +8,24 @@ import time
 import unittest
 
 from doq_client import DoqClient
-from harness import until
+from fake_upstream import FakeUpstream
+from gateway import OK, Sallyport
+from harness import EndToEndTest, until
 from messages import NOERROR, query, read
-from rfc import RfcTest
+from rfc import RfcTest, anything
 
 SEPARATOR = b"\x1e"
+
+
+def events_of(octets):
+    """The events of a whole log, read strictly."""
+    empty, *records = octets.split(SEPARATOR)
+    assert empty == b"" and octets.endswith(b"\n"), octets[:100]
+    head, *events = [json.loads(record) for record in records]
+    assert "qlog_version" in head, head
+    return events
+
+
 WWW = query("www.zone.example", number=0)
 
 
@@ -41,11 +54,7 @@ class Qlog(RfcTest):
         (file,) = set(self.files()) - before
         self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
         until(lambda: file.read_bytes().endswith(b"\n"), "whole records")
-        empty, *records = file.read_bytes().split(SEPARATOR)
-        self.assertEqual(empty, b"")
-        head, *events = [json.loads(record) for record in records]
-        self.assertIn("qlog_version", head)
-        names = {event["name"] for event in events}
+        names = {event["name"] for event in events_of(file.read_bytes())}
         self.assertTrue({name for name in names if name.endswith("packet_received")}, names)
         self.assertTrue({name for name in names if name.endswith("packet_sent")}, names)
 
@@ -74,6 +83,44 @@ class Qlog(RfcTest):
         self.addCleanup(self.folder_of_logs.unlink)
         with self.connect() as client:
             self.assertEqual(read(client.ask(WWW)).rcode, NOERROR)
+
+
+class ToUpstreams(EndToEndTest):
+    def test_connections_to_upstreams_have_logs(self):
+        """Also where no QUIC is listened for; a reload switches it off, and on."""
+        for name in ("inner", "outer"):
+            (self.folder / name).mkdir()
+        fake = self.enter(FakeUpstream(anything))
+        inner = self.enter(
+            Sallyport(self.folder / "inner", [fake.url()], listen=("udp", "quic", "h3"))
+        )
+        logs = self.folder / "logs"
+        urls = [f"{scheme}://127.0.0.1:{inner.address(scheme)[1]}" for scheme in ("quic", "h3")]
+        outer = self.enter(
+            Sallyport(
+                self.folder / "outer",
+                [{"url": urls[0], "ca_file": inner.authority}],
+                listen=("udp",),
+                quic={"qlog_directory": str(logs)},
+            )
+        )
+        for n, (url, directory) in enumerate(zip((urls[0], urls[1], urls[0]), (logs, logs, ""))):
+            with self.subTest(url=url, directory=directory):
+                outer.upstreams = [{"url": url, "ca_file": inner.authority}]
+                outer.settings["quic"] = {"qlog_directory": str(directory)}
+                outer.write_config()
+                before = set(logs.glob("*"))
+                self.assertEqual(outer.reload().returncode, OK)
+                self.assertEqual(read(outer.ask("udp", f"n{n}.example")).rcode, NOERROR)
+                if directory:
+                    until(lambda: set(logs.glob("*")) - before, "a log")
+        outer.stop()  # what has waited is written
+        files = list(logs.glob("*"))
+        self.assertEqual(len(files), 2)
+        for file in files:
+            self.assertTrue(file.name.endswith("_client.sqlog"), file)
+            names = {event["name"].rpartition(":")[2] for event in events_of(file.read_bytes())}
+            self.assertLessEqual({"packet_sent", "packet_received"}, names)
 
 
 if __name__ == "__main__":

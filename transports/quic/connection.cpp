@@ -68,11 +68,7 @@ std::unique_ptr<Connection> Connection::accept(Host& host, Arrival arrival, cons
                                                                    : NGTCP2_TOKEN_TYPE_NEW_TOKEN;
   }
 
-  if (terms.qlogs != nullptr) {
-    made->qlog_ = std::make_unique<Qlog>(*terms.qlogs, terms.qlog_directory, arrival.initial.dcid);
-    settings.qlog_write = qlog_write();
-    if (made->address_proved_) made->qlog_->begin();
-  }
+  made->start_qlog(terms, arrival.initial.dcid, Qlog::Side::server, settings);
 
   ngtcp2_transport_params params;
   ngtcp2_transport_params_default(&params);
@@ -135,7 +131,9 @@ std::unique_ptr<Connection> Connection::dial(Host& host, Path path, const Terms&
   theirs.datalen = first_id_size;
   std::array<std::uint8_t, NGTCP2_STATELESS_RESET_TOKENLEN> unused{};
   const ngtcp2_path way = path.view();
-  if (RAND_bytes(theirs.data, first_id_size) != 1 || !host.issue_id(*made, ours, unused.data()) ||
+  if (RAND_bytes(theirs.data, first_id_size) != 1) return nullptr;
+  made->start_qlog(terms, theirs, Qlog::Side::client, settings);
+  if (!host.issue_id(*made, ours, unused.data()) ||
       ngtcp2_conn_client_new(&made->library_, &theirs, &ours, &way, NGTCP2_PROTO_VER_V1,
                              &callbacks(), &settings, &params, terms.memory, made.get()) != 0) {
     return nullptr;

@@ -81,9 +81,8 @@ class Connection final : public Streams, private certs::EarlyGate {
     StreamLimits streams;
     std::chrono::nanoseconds idle_timeout;
     std::chrono::nanoseconds handshake_timeout;
-    const ngtcp2_mem* memory;    ///< of its host, which outlives it
-    QlogFiles* qlogs = nullptr;  ///< servers: where to log, in `qlog_directory`
-    std::string_view qlog_directory{};
+    const ngtcp2_mem* memory;          ///< of its host, which outlives it
+    const QlogPlace* qlogs = nullptr;  ///< where to log; null: nowhere
     bool early_data = false;  ///< clients: is sent, when the session resumes one that allows it
   };
   /// A client's first packet, and what its token proved.
@@ -175,6 +174,8 @@ class Connection final : public Streams, private certs::EarlyGate {
 
   Connection(Host& host, certs::SslPtr tls);
   bool prepare_tls(bool server);
+  void start_qlog(const Terms& terms, const ngtcp2_cid& first_id, Qlog::Side side,
+                  ngtcp2_settings& settings);
 
   ngtcp2_ssize write_packet(ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
                             std::size_t size, ngtcp2_tstamp now);

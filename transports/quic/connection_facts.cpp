@@ -1,9 +1,19 @@
 // What others want to know of a connection.
 #include <chrono>
 
+#include "transports/quic/callbacks.h"
 #include "transports/quic/connection.h"
 
 namespace transports::quic {
+
+/// A server is who we chose; a client must prove its address before a file is made for it.
+void Connection::start_qlog(const Terms& terms, const ngtcp2_cid& first_id, Qlog::Side side,
+                            ngtcp2_settings& settings) {
+  if (terms.qlogs == nullptr || terms.qlogs->directory.empty()) return;
+  qlog_ = std::make_unique<Qlog>(*terms.qlogs, first_id, side);
+  settings.qlog_write = qlog_write();
+  if (address_proved_ || side == Qlog::Side::client) qlog_->begin();
+}
 
 base::Endpoint Connection::peer() const {
   return base::Endpoint::from_sockaddr(*ngtcp2_conn_get_path(library_)->remote.addr);

@@ -188,13 +188,11 @@ std::optional<SessionPlace> Endpoint::admit(const base::Address& client) {
 
 void Endpoint::add(const Datagram& datagram, const Connection::Arrival& arrival,
                    SessionPlace place) {
-  const Connection::Terms terms{
-      .streams = service_.limits(),
-      .idle_timeout = context_.limits.idle_timeout,
-      .handshake_timeout = context_.limits.handshake_timeout,
-      .memory = &work_.memory,
-      .qlogs = work_.settings.qlog_directory.empty() ? nullptr : &work_.process.qlogs,
-      .qlog_directory = work_.settings.qlog_directory};
+  const Connection::Terms terms{.streams = service_.limits(),
+                                .idle_timeout = context_.limits.idle_timeout,
+                                .handshake_timeout = context_.limits.handshake_timeout,
+                                .memory = &work_.memory,
+                                .qlogs = &work_.qlogs};
   std::unique_ptr<Connection> made = Connection::accept(
       *this, arrival, terms, context_.certificates->make_session(service_.alpn()),
       work_.process.secrets, work_.settings.early_data ? &work_.process.early_tickets : nullptr);

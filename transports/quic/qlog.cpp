@@ -1,42 +1,29 @@
-// Files of records. Whatever the disk does, it is the log alone that suffers.
+// Records, until they are the writer's.
 #include "transports/quic/qlog.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <filesystem>
 #include <format>
-#include <system_error>
+#include <utility>
 
 namespace transports::quic {
 
 namespace {
 
-std::string hex_of(const ngtcp2_cid& id) {
+/// A connection between two of us is logged by both.
+std::string name_of(const ngtcp2_cid& id, Qlog::Side side) {
   std::string out;
   for (const std::uint8_t octet : octets_of(id)) out += std::format("{:02x}", octet);
-  return out;
+  return out + (side == Qlog::Side::client ? "_client.sqlog" : ".sqlog");
 }
 
 }  // namespace
 
-Descriptor QlogFiles::make(const std::string& path) {
-  std::error_code ignored;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  constexpr mode_t for_us_alone = 0600;
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, for_us_alone));
-  if (!file.is_open()) return file;
-  const std::scoped_lock lock(mutex_);
-  made_.push_back(path);
-  if (made_.size() > most) {
-    ::unlink(made_.front().c_str());
-    made_.pop_front();
-  }
-  return file;
-}
+QlogPlace::QlogPlace(QlogFiles& of_process, base::MetricSheet& sheet)
+    : files(of_process), left_out(sheet.counter("sallyport_qlog_left_out_octets_total")) {}
 
-Qlog::Qlog(QlogFiles& files, std::string_view directory, const ngtcp2_cid& first_id)
-    : files_(files), path_(std::format("{}/{}.sqlog", directory, hex_of(first_id))) {}
+Qlog::Qlog(const QlogPlace& place, const ngtcp2_cid& first_id, Side side)
+    : files_(place.files),
+      left_out_(place.left_out),
+      path_(std::format("{}/{}", place.directory, name_of(first_id, side))) {}
 
 void Qlog::write(base::Bytes records) {
   if (state_ == State::ended) return;
@@ -46,7 +33,7 @@ void Qlog::write(base::Bytes records) {
   }
   if (written_ + waiting_.size() + records.size() > size_max) {
     flush();
-    state_ = State::ended;
+    end();
   }
   if (state_ != State::ended) waiting_.insert(waiting_.end(), records.begin(), records.end());
 }
@@ -54,21 +41,24 @@ void Qlog::write(base::Bytes records) {
 void Qlog::begin() {
   if (state_ != State::waiting) return;
   file_ = files_.make(path_);
-  state_ = file_.is_open() ? State::writing : State::ended;
-  if (state_ == State::ended) waiting_ = {};
+  state_ = State::writing;
+  if (file_ != nullptr) return;
+  left_out_.add(waiting_.size());
+  end();
 }
 
-/// A record that does not fit on the disk is not left there by half.
+/// What there is no room for is left out, and later records are written again: each is whole.
 void Qlog::flush() {
   if (state_ != State::writing || waiting_.empty()) return;
-  if (::write(file_.get(), waiting_.data(), waiting_.size()) ==
-      static_cast<ssize_t>(waiting_.size())) {
-    written_ += waiting_.size();
-  } else {
-    static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(written_)) == 0);
-    state_ = State::ended;
-  }
-  waiting_.clear();
+  if (QlogFiles::has_failed(*file_)) return end();
+  const std::size_t size = waiting_.size();
+  written_ += size;
+  if (!files_.write(file_, std::exchange(waiting_, {}))) left_out_.add(size);
+}
+
+void Qlog::end() {
+  state_ = State::ended;
+  waiting_ = {};
 }
 
 }  // namespace transports::quic

@@ -1,34 +1,28 @@
 // What happened on a connection, for whoever debugs it: qlog as JSON text sequences, a file for
-// each connection (draft-ietf-quic-qlog-main-schema, RFC 7464). Nothing of it is on disk before the
-// client's address is proved. Writing waits for the disk: it is off unless somebody looks for
-// something.
+// each connection (draft-ietf-quic-qlog-main-schema, RFC 7464). Nothing of a client's is on disk
+// before its address is proved.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <mutex>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
-#include "transports/descriptor.h"
+#include "base/counters.h"
 #include "transports/quic/library.h"
+#include "transports/quic/qlog_files.h"
 
 namespace transports::quic {
 
-/// The files of a process: the newest ones are kept. Owned by Process; thread-safe.
-class QlogFiles {
- public:
-  static constexpr std::size_t most = 256;
+/// Where connections are logged. What it points at outlives them.
+struct QlogPlace {
+  QlogPlace(QlogFiles& of_process, base::MetricSheet& sheet);
 
-  /// A new file for its owner alone; none when it cannot be made.
-  Descriptor make(const std::string& path);
-
- private:
-  std::mutex mutex_;
-  std::deque<std::string> made_;  // oldest first
+  QlogFiles& files;
+  base::Counter& left_out;  ///< octets that the disk did not take in time
+  std::string directory{};  ///< empty: nowhere
 };
 
 /// One connection's. Owned by it.
@@ -38,26 +32,30 @@ class Qlog {
   /// Of a handshake, whose address may be anybody's: more is left out.
   static constexpr std::size_t waiting_max = 16 * 1024;
 
-  Qlog(QlogFiles& files, std::string_view directory, const ngtcp2_cid& first_id);
+  enum class Side : std::uint8_t { server, client };
+
+  Qlog(const QlogPlace& place, const ngtcp2_cid& first_id, Side side);
   ~Qlog() { flush(); }
   Qlog(const Qlog&) = delete;
   Qlog& operator=(const Qlog&) = delete;
 
   /// Whole records.
   void write(base::Bytes records);
-  /// The client's address is its own: what has waited, and all that follows, goes into the file.
+  /// The peer's address is its own: what has waited, and all that follows, goes into the file.
   void begin();
 
  private:
   enum class State : std::uint8_t { waiting, writing, ended };
   void flush();
+  void end();
 
   QlogFiles& files_;
+  base::Counter& left_out_;
   std::string path_;
   State state_ = State::waiting;
   std::vector<std::uint8_t> waiting_;
-  std::size_t written_ = 0;
-  Descriptor file_;
+  std::size_t written_ = 0;  // or left out
+  std::shared_ptr<QlogFile> file_;
 };
 
 }  // namespace transports::quic

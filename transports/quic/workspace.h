@@ -54,7 +54,13 @@ struct Counters {
 /// Owned by its worker.
 struct Workspace {
   Workspace(Process& shared, std::uint8_t number, const conf::Quic& quic, base::MetricSheet& sheet)
-      : process(shared), worker(number), settings(quic), counters(sheet) {}
+      : process(shared), worker(number), counters(sheet), qlogs(shared.qlogs, sheet) {
+    configure(quic);
+  }
+  void configure(const conf::Quic& newest) {
+    settings = newest;
+    qlogs.directory = newest.qlog_directory;
+  }
 
   Process& process;
   const std::uint8_t worker;  ///< in the order in which workers bind their sockets
@@ -63,6 +69,7 @@ struct Workspace {
   LibraryMemory library_memory;  ///< of the connections
   const ngtcp2_mem memory = library_functions<ngtcp2_mem>(library_memory);
   Counters counters;
+  QlogPlace qlogs;
 };
 
 }  // namespace transports::quic

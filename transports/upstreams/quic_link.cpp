@@ -31,6 +31,7 @@ QuicTerms::QuicTerms(const conf::Upstream& settings, const UpstreamContext& cont
                      MakeCodec make)
     : LinkTerms(settings, context),
       streams(limits),
+      qlogs(context.qlogs),
       make_codec(std::move(make)),
       tls(std::move(client)),
       datagrams(std::make_unique<quic::Datagrams>()) {
@@ -148,6 +149,7 @@ std::optional<Failure> QuicLink::dial(const base::Endpoint& peer, base::Clock::d
       .idle_timeout = quic_terms_.upstream.idle_timeout + idle_margin,
       .handshake_timeout = patience,
       .memory = &quic_terms_.memory,
+      .qlogs = quic_terms_.qlogs,
       .early_data = quic_terms_.upstream.early_data};
   connection_ = quic::Connection::dial(*this, path, terms, std::move(*tls), quic_terms_.token);
   if (!connection_) return fail(Reason::ours, "no QUIC connection can be made");

@@ -47,6 +47,7 @@ struct QuicTerms : LinkTerms {
             MakeCodec make);
 
   const quic::StreamLimits streams;
+  const quic::QlogPlace* const qlogs;
   const MakeCodec make_codec;
   std::size_t first_place = 0;  ///< of its places: where it was found last
   std::shared_ptr<certs::ClientContext> tls;

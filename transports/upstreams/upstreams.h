@@ -19,6 +19,10 @@
 
 namespace transports {
 
+namespace quic {
+struct QlogPlace;
+}
+
 /// What upstreams use of their worker. Outlives them, as does everything in it.
 struct UpstreamContext {
   Executor executor;
@@ -27,8 +31,9 @@ struct UpstreamContext {
   certs::Authorities& authorities;
   base::MetricSheet& sheet;
   base::Log& log;
-  TimerWheel& timers;      ///< of milliseconds: datagrams are sent again by it
-  Hosts* hosts = nullptr;  ///< null where no upstream has to be looked up
+  TimerWheel& timers;                      ///< of milliseconds: datagrams are sent again by it
+  Hosts* hosts = nullptr;                  ///< null where no upstream has to be looked up
+  const quic::QlogPlace* qlogs = nullptr;  ///< null where nobody logs
 };
 
 /// For starting up and reloading: reads the upstream's ca_file. The error is a sentence for the
