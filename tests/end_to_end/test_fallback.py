@@ -23,9 +23,19 @@ class Firewall(Relay):
         super().__init__(server)
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(self.address)
+        while not self._bind():  # over TCP that port may be somebody else's
+            self._near.close()
+            self._near = self._open()
+            self.address = self._near.getsockname()
         self._listener.listen()
         self._tcp = threading.Thread(target=self._carry, daemon=True)
+
+    def _bind(self):
+        try:
+            self._listener.bind(self.address)
+        except OSError:
+            return False
+        return True
 
     @property
     def closed(self):

@@ -21,11 +21,21 @@ WORKERS = 2
 SLACK = 4 if SANITIZED else 1  # what the thread sanitizer keeps beside each octet
 
 
+def octets_waiting(receiver):
+    """What has come; `receiver` does not block."""
+    octets = 0
+    try:
+        while True:
+            octets += len(receiver.recv(2000))
+    except BlockingIOError:
+        return octets
+
+
 class Crowds(RfcTest):
     settings = {
         "listen": ("udp", "quic", "h3"),
         "quic": {"retry_above": RETRY_ABOVE},
-        "limits": {"sessions_per_client": 5000, "query_timeout": "4s", "handshake_timeout": "30s"},
+        "limits": {"sessions_per_client": 5000, "query_timeout": "12s", "handshake_timeout": "30s"},
     }
 
     def total(self, family, **labels):
@@ -56,15 +66,15 @@ class Crowds(RfcTest):
                         for data in datagrams:
                             attacker.sendto(data, address)
                             sent += len(data)
-                        try:
-                            while True:
-                                received += len(attacker.recv(2000))
-                        except BlockingIOError:
-                            pass
+                        received += octets_waiting(attacker)
+                    until(
+                        lambda: self.total("quic_stateless_answers_total", kind="retry") - retries
+                        >= count - WORKERS * (RETRY_ABOVE + 1),
+                        "the others to have to prove their addresses",
+                    )
+                    received += octets_waiting(attacker)
                 self.check_growth(self.resident() - before, SLACK * WORKERS * RETRY_ABOVE * (160 << 10))
                 self.assertLess(received, 3 * sent)
-                proved_first = self.total("quic_stateless_answers_total", kind="retry") - retries
-                self.assertGreaterEqual(proved_first, count - WORKERS * (RETRY_ABOVE + 1))
                 with DoqClient(
                     self.gateway.address("quic"), self.gateway.authority
                 ) as client:  # which proves its address, and is served
