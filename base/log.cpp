@@ -3,14 +3,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <format>
 #include <mutex>
 #include <span>
@@ -18,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread.h"
 #include "base/utf8.h"
 
 namespace base {
@@ -174,13 +173,8 @@ void Log::Writer::report_drops() {
 }
 
 Log::Log(Options options) : level_(options.level), writer_(std::make_shared<Writer>(options)) {
-  // Signals are the main thread's; a closed pipe is EPIPE here and no reason to die.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  thread_ = std::thread([writer = writer_] { writer->run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // Without signals: a closed pipe is EPIPE here and no reason to die.
+  thread_ = start_without_signals([writer = writer_] { writer->run(); });
 }
 
 Log::~Log() {

@@ -2,19 +2,18 @@
 #include "transports/quic/qlog_files.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <filesystem>
 #include <mutex>
 #include <system_error>
 #include <utility>
 
+#include "base/thread.h"
 #include "transports/descriptor.h"
 
 namespace transports::quic {
@@ -144,13 +143,7 @@ std::shared_ptr<QlogFile> QlogFiles::make(std::string path) {
   if (!writer_->put({file, {}})) return nullptr;
   const std::scoped_lock lock(writer_->mutex);
   if (std::exchange(writer_->started, true)) return file;
-  // Signals are the main thread's.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  thread_ = std::thread([writer = writer_] { writer->run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = base::start_without_signals([writer = writer_] { writer->run(); });
   return file;
 }
 
