@@ -102,8 +102,7 @@ struct Refused {
 std::expected<std::vector<base::Address>, Refused> look_up(const std::string& host,
                                                            const QueryOptions& options,
                                                            Asker& asker) {
-  const auto endpoint = conf::read_resolver(options.resolver);
-  if (!endpoint) return std::unexpected(Refused{.why = "--resolver: " + endpoint.error().message});
+  const auto endpoint = conf::read_resolver(options.resolver);  // query() has read it before
   conf::Upstream resolver;
   resolver.url = "udp://" + endpoint->to_text();
   resolver.endpoint = *endpoint;
@@ -226,6 +225,12 @@ ExitCode query(const QueryOptions& options, Streams streams) {
       return ExitCode::bad_configuration;
     }
     inquiry->servers.push_back(url_of_gateway(*config));
+  }
+  if (!options.resolver.empty()) {  // whether or not a host has to be looked up
+    if (const auto resolver = conf::read_resolver(options.resolver); !resolver) {
+      streams.complaints << "sallyport: --resolver: " << resolver.error().message << '\n';
+      return ExitCode::usage;
+    }
   }
   Asker asker;
   std::vector<conf::Upstream> servers;

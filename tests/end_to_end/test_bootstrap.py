@@ -264,6 +264,10 @@ class Bootstrap(EndToEndTest):
         self.assertEqual(told.returncode, USAGE)
         self.assertIn("who knows it with `--resolver`", told.stderr)
         self.assertIn("is not an address", self.query("tls", "--resolver", "x").stderr)
+        # Also where nothing would have to be looked up.
+        wrong = run("query", f"@udp://127.0.0.1:{self.resolver.port}", "a.example", "--resolver", "x")
+        self.assertEqual(wrong.returncode, USAGE)
+        self.assertIn("--resolver: `x` is not an address", wrong.stderr)
         self.where = "0.0.0.0"
         nowhere = self.query("tls", *resolver)
         self.assertEqual(nowhere.returncode, UNREACHABLE)
