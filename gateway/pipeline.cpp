@@ -57,6 +57,7 @@ base::TimePoint Pipeline::begin_batch() {
 
 void Pipeline::end_batch() {
   if (--depth_ != 0) return;
+  missed_ = {};
   snapshot_ = nullptr;
   parts_.epoch.end();
   if (refreshes_noted_ != 0 && !refreshes_posted_) {
@@ -81,9 +82,17 @@ bool Pipeline::answer_now(const Query& query, Reply& reply) {
 
 void Pipeline::answer(const Query& query, transports::PromisedAnswer promise) {
   const transports::Batch batch{*this};
+  const Missed seen = missed(query);
   Waiting& waiting = waiting_.take(*this);
   waiting.begin(query, std::move(promise));
-  join(waiting);
+  join(waiting, seen);
+}
+
+/// Who asks without having looked is taken to know nothing.
+Pipeline::Missed Pipeline::missed(const Query& query) {
+  const Missed seen = std::exchange(missed_, {});
+  if (seen.query == &query) return seen;
+  return {&query, key_of(query).hash, true};
 }
 
 bool Pipeline::judge(const Query& query, Reply& reply) {
@@ -141,13 +150,15 @@ bool Pipeline::find(const Query& query, Reply& reply) {
     return true;
   }
   counters_.cache_miss();
-  return find_above(query, reply) || serve_known_if_late(query, found, reply);
+  if (find_above(query, key, reply) || serve_known_if_late(query, found, reply)) return true;
+  missed_ = {&query, key.hash, found.state != cache::Found::State::absent};
+  return false;
 }
 
-bool Pipeline::find_above(const Query& query, Reply& reply) {
+bool Pipeline::find_above(const Query& query, const cache::Key& key, Reply& reply) {
   // Above a route's name others are asked: that they know of nothing below says nothing here.
   const std::size_t route_size = snapshot_->routes.find(query.request.question.name).suffix_size;
-  const cache::Found cut = parts_.cache.find_cut(key_of(query), base::seconds_of(now_), route_size);
+  const cache::Found cut = parts_.cache.find_cut(key, base::seconds_of(now_), route_size);
   if (cut.state != cache::Found::State::fresh) return false;
   const dns::KeptAnswer below = dns::nxdomain_below(cut.answer, query.request.question);
   dns::FitOptions options;
@@ -157,14 +168,15 @@ bool Pipeline::find_above(const Query& query, Reply& reply) {
   return true;
 }
 
-void Pipeline::join(Waiting& waiting) {
+void Pipeline::join(Waiting& waiting, const Missed& missed) {
   const Query& query = waiting.query;
-  if (may_lose_patience(query))
+  if (missed.known && may_lose_patience(query))
     waiting.be_patient_until(now_ + snapshot_->config.cache.stale_after);
   Flight* const begun =
-      parts_.flights.join(flight_key_of(query), now_, query.deadline - landing_margin, waiting);
+      parts_.flights.join(flight_key_of(query, missed.hash), now_, query.deadline - landing_margin,
+                          waiting);
   if (begun != nullptr) launch(*begun);
-  if (snapshot_->config.cache.stale_after == base::Clock::duration{0}) lose_patience(waiting);
+  if (missed.known && snapshot_->config.cache.stale_after == base::Clock::duration{0}) lose_patience(waiting);
 }
 
 /// Each question has one home, so nothing about it can have landed on this worker since find().
@@ -183,7 +195,7 @@ void Pipeline::refresh_soon(const Query& query, const cache::Key& key) {
   if (refreshes_noted_ == refreshes_.size() || !parts_.flights.reserve_refresh(most))
     return counters_.prefetch_put_off();
   if (parts_.cache.claim_refresh(key, base::seconds_of(now_))) {
-    refreshes_[refreshes_noted_++] = flight_key_of(query);
+    refreshes_[refreshes_noted_++] = flight_key_of(query, key.hash);
   } else {
     parts_.flights.give_back_refresh();
   }
@@ -207,7 +219,7 @@ bool Pipeline::may_lose_patience(const Query& query) const {
 bool Pipeline::serve_known_if_late(const Query& query, const cache::Found& found, Reply& reply) {
   if (found.state != cache::Found::State::stale || !may_lose_patience(query)) return false;
   const base::Clock::duration patience = snapshot_->config.cache.stale_after;
-  if (!parts_.flights.is_late(flight_key_of(query), now_, patience)) return false;
+  if (!parts_.flights.is_late(flight_key_of(query, key_of(query).hash), now_, patience)) return false;
   serve_stale(query, found, StaleReason::slow, reply);
   return true;
 }
@@ -356,12 +368,12 @@ cache::Key Pipeline::key_of(const Query& query) const {
                              query.request.checking_disabled());
 }
 
-FlightKey Pipeline::flight_key_of(const Query& query) const {
+FlightKey Pipeline::flight_key_of(const Query& query, std::uint64_t hash) {
   FlightKey key;
   key.question = query.request.question;
   key.dnssec_ok = query.request.edns.dnssec_ok;
   key.checking_disabled = query.request.checking_disabled();
-  key.hash = key_of(query).hash;
+  key.hash = hash;
   return key;
 }
 

@@ -82,11 +82,18 @@ class Pipeline final : public transports::Answerer {
     Pipeline& pipeline_;
   };
 
+  /// What find() has seen of a query that it did not answer and that is asked next, if at all.
+  struct Missed {
+    const Query* query = nullptr;
+    std::uint64_t hash = 0;
+    bool known = true;  ///< something is there, if stale
+  };
+
   // The eight words. Each of those that may end the journey says whether it did.
   bool judge(const Query& query, Reply& reply);
   bool find(const Query& query, Reply& reply);
-  bool find_above(const Query& query, Reply& reply);
-  void join(Waiting& waiting);
+  bool find_above(const Query& query, const cache::Key& key, Reply& reply);
+  void join(Waiting& waiting, const Missed& missed);
   void fit(const Query& query, const dns::AnswerView& answer, dns::FitOptions options,
            Reply& reply);
   void fit_empty(const Query& query, dns::Rcode rcode, std::optional<dns::EdeNote> ede,
@@ -103,14 +110,16 @@ class Pipeline final : public transports::Answerer {
   [[nodiscard]] bool may_lose_patience(const Query& query) const;
   void refresh_soon(const Query& query, const cache::Key& key);
   void begin_refreshes();
+  [[nodiscard]] Missed missed(const Query& query);
   void complete(const Query& query, dns::FitOptions& options, dns::ServerCookie& cookie);
   [[nodiscard]] dns::ServerCookie cookie_for(const Query& query);
   [[nodiscard]] cache::Key key_of(const Query& query) const;
-  [[nodiscard]] FlightKey flight_key_of(const Query& query) const;
+  [[nodiscard]] static FlightKey flight_key_of(const Query& query, std::uint64_t hash);
   void launch(Flight& flight);
 
   Parts parts_;
   PipelineCounters& counters_;
+  Missed missed_;
   const Snapshot* snapshot_ = nullptr;  // inside a batch
   base::TimePoint now_{};               // the batch's
   unsigned depth_ = 0;

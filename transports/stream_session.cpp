@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -382,8 +381,7 @@ void StreamSession::schedule() {
   StreamWorkspace& work = host_.context.streams;
   if (ended_ || of_due.is_linked()) return;
   work.due.push_back(*this);
-  if (std::exchange(work.due_posted, true)) return;
-  boost::asio::post(host_.context.io, [&work] { work.advance_due(); });
+  Turn::of(host_.context.io).at_end(work);
 }
 
 void StreamSession::drain() {

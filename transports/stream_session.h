@@ -20,6 +20,7 @@
 #include "transports/session_codec.h"
 #include "transports/session_registry.h"
 #include "transports/timer_wheel.h"
+#include "transports/turn.h"
 #include "transports/waiting_budget.h"
 
 namespace transports {
@@ -146,7 +147,7 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
 
 /// What a worker's stream sessions share: memory for the wake-up at hand, and their order. Owned by
 /// the worker; large, hence on the heap.
-struct StreamWorkspace {
+struct StreamWorkspace final : Turn::Task {
   StreamWorkspace();
   ~StreamWorkspace();
 
@@ -161,7 +162,7 @@ struct StreamWorkspace {
                                       boost::intrusive::member_hook<StreamSession, ListHook, hook>>;
 
   /// Has every session of `due` advance once.
-  void advance_due();
+  void at_end_of_turn() override;
   /// Makes room by ending the session that is idle longest; false when none is idle.
   bool evict_one();
 
@@ -175,7 +176,6 @@ struct StreamWorkspace {
   std::unique_ptr<HttpWorkspace> http;  ///< made for the first session that speaks it
   List<&StreamSession::of_idle> idle;
   List<&StreamSession::of_due> due;
-  bool due_posted = false;
 };
 
 }  // namespace transports

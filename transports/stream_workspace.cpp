@@ -7,8 +7,7 @@ namespace transports {
 StreamWorkspace::StreamWorkspace() = default;
 StreamWorkspace::~StreamWorkspace() = default;
 
-void StreamWorkspace::advance_due() {
-  due_posted = false;
+void StreamWorkspace::at_end_of_turn() {
   // Those that come due meanwhile have the next round.
   decltype(due) now_due;
   now_due.swap(due);

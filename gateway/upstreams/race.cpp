@@ -87,7 +87,9 @@ bool Race::has_next(Standing worst) const {
          set_->member(order_.indices[next_]).health().standing() <= worst;
 }
 
+/// An upstream without others has all the time: nothing would come of its being slow.
 void Race::set_timer() {
+  if (set_->is_single()) return;
   base::TimePoint due = base::TimePoint::max();
   for (const Try& one : std::span{tries_}.first(count_)) {
     if (!one.running) continue;

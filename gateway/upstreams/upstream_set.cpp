@@ -78,7 +78,7 @@ void UpstreamSet::fail(Member& member, std::string why, base::TimePoint now) {
 }
 
 void UpstreamSet::suspect(Member& member, base::TimePoint now) {
-  if (watched_.size() == 1) return;  // there is nobody to prefer to it, so nothing to find out
+  if (is_single()) return;  // there is nobody to prefer to it, so nothing to find out
   if (member.health().standing() != Standing::well) return;
   member.suspect(now, std::string{member.name()} + ": no reply for longer than is usual");
   probe(watched_of(member));

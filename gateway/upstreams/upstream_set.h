@@ -91,6 +91,7 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   // For races.
 
   [[nodiscard]] Order choose(const dns::Question& question);
+  [[nodiscard]] bool is_single() const { return watched_.size() == 1; }
   [[nodiscard]] bool asks_two() const { return terms_.strategy == conf::Strategy::race2; }
   [[nodiscard]] Member& member(std::size_t index) { return watched_[index]->member; }
   [[nodiscard]] transports::HedgeBudget& budget() { return budget_; }

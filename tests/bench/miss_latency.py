@@ -1,11 +1,13 @@
 """What a miss adds to asking the upstream directly, and what hedging takes from the tail.
 
-    miss_latency.py BINARY      two tables; no ctest, for times are the machine's
+    miss_latency.py FOLDER      a build: with sallyport and bench/bench_miss_latency. Two tables; no ctest, for times
+                                are the machine's
 
-A stub resolver (a process of its own) answers after 0, 5 or 50 ms. One gateway asks it over UDP and is asked over UDP.
-For the encrypted transports another gateway stands before the stub, and the measured one asks that over TLS, HTTPS,
-QUIC and HTTP/3; "directly" is then that one over plain UDP, so what is added holds the encryption of the hop, too.
-The two ways are asked in turns, each name once. Loopback only; everything that is started ends with this program.
+A stub resolver (a process of its own) answers after 0, 5 or 50 ms. For the encrypted transports a gateway stands before
+it and is the upstream. A client asks the upstream over its transport ("direct"), and asks the measured gateway, which
+has that upstream, over UDP ("through"), in turns, each name once, over warm links of our own. Over UDP it also asks by
+way of a process that does nothing but carry datagrams ("carried"): what is added there is the machine's price for a
+process more that has to be woken twice, and nobody's work. Loopback only; everything ends with this program.
 """
 
 import pathlib
@@ -121,35 +123,40 @@ def quantile(times, share):
     return sorted(times)[min(len(times) - 1, int(share * len(times)))] * 1e6
 
 
-def measure_misses(name, direct, through, count):
-    times = {direct: [], through: []}
-    for i in range(count + 20):
-        for port in (direct, through):
-            took = ask(port, f"{name}{i}-{port}.test")
-            if i >= 20:  # links are warm, and the pace is known
-                times[port].append(took)
-    p50 = [quantile(times[port], 0.5) for port in (direct, through)]
-    p99 = [quantile(times[port], 0.99) for port in (direct, through)]
-    print(f"{name:12} {p50[0]:9.0f} {p50[1]:9.0f} {p50[1] - p50[0]:+7.0f}   {p99[0]:9.0f} {p99[1]:9.0f} {p99[1] - p99[0]:+7.0f}")
+def measure_misses(folder, what, count, authority, *urls):
+    told = subprocess.run([folder / "bench" / "bench_miss_latency", "ask", str(count), authority, *urls],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    rows = [[float(each) for each in line.split()] for line in told.stdout.splitlines()]
+    text = f"{what:10} {rows[0][0]:7.0f} {rows[0][1]:7.0f}"
+    for p50, p99 in rows[1:]:
+        text += f"   {p50 - rows[0][0]:+7.0f} {p99 - rows[0][1]:+7.0f}"
+    print(text, flush=True)
 
 
-def table_of_misses(binary):
-    print("microseconds      direct   through   added      direct   through   added")
-    print("                     p50       p50     p50         p99       p99     p99")
-    for delay, count in ((0.0, 1000), (0.005, 300), (0.05, 60)):
-        upstream = Stub(delay)
-        plain = Gateway(binary, f'[[upstream]]\nurl = "udp://127.0.0.1:{upstream.port}"')
-        measure_misses(f"udp{delay * 1e3:.0f}ms", upstream.port, plain.ports["udp"], count)
+def table_of_misses(folder):
+    binary = folder / "sallyport"
+    print("microseconds  direct     added through    added carried")
+    print("               p50     p99       p50     p99       p50     p99")
+    for delay, count in ((0.0, 2000), (0.005, 400), (0.05, 100)):
+        stub = Stub(delay)
+        url = f"udp://127.0.0.1:{stub.port}"
+        plain = Gateway(binary, f'[[upstream]]\nurl = "{url}"')
+        carrier = subprocess.Popen([folder / "bench" / "bench_miss_latency", "carry", str(stub.port)],
+                                   stdout=subprocess.PIPE, text=True)  # fmt: skip
+        carried = f"udp://127.0.0.1:{int(carrier.stdout.readline())}"
+        label = f"{delay * 1e3:.0f}ms"
+        measure_misses(folder, f"udp {label}", count, "", url, f"udp://127.0.0.1:{plain.ports['udp']}", carried)
+        carrier.kill()
+        carrier.wait()
         for scheme in ("tls", "https", "quic", "h3"):
             path = "/dns-query" if scheme in ("https", "h3") else ""
-            measured = Gateway(
-                binary,
-                f'[[upstream]]\nurl = "{scheme}://127.0.0.1:{plain.ports[scheme]}{path}#dns.test"\n'
-                f'ca_file = "{plain.authority}"')  # fmt: skip
-            measure_misses(f"{scheme}{delay * 1e3:.0f}ms", plain.ports["udp"], measured.ports["udp"], count)
+            upstream = f"{scheme}://127.0.0.1:{plain.ports[scheme]}{path}#dns.test"
+            measured = Gateway(binary, f'[[upstream]]\nurl = "{upstream}"\nca_file = "{plain.authority}"')
+            through = f"udp://127.0.0.1:{measured.ports['udp']}"
+            measure_misses(folder, f"{scheme} {label}", count, plain.authority, upstream, through)
             measured.stop()
         plain.stop()
-        upstream.stop()
+        stub.stop()
 
 
 def table_of_hedges(binary, count=1500):
@@ -172,5 +179,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "--stub":
         stub(float(sys.argv[2]), float(sys.argv[3]))
     else:
-        table_of_misses(sys.argv[1])
-        table_of_hedges(sys.argv[1])
+        table_of_misses(pathlib.Path(sys.argv[1]))
+        table_of_hedges(pathlib.Path(sys.argv[1]) / "sallyport")

@@ -1,7 +1,6 @@
 // The UDP listener.
 #include "transports/listeners/udp.h"
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
 #include <array>
@@ -39,9 +38,7 @@ UdpListener::UdpListener(const conf::ListenAddress& address, std::uint16_t index
       local_endpoint_(local_endpoint_of(socket_.native_handle())),
       answering_(open_answering_socket({address.protocol, local_endpoint_, address.text})),
       drained_(context.io.get_executor()),
-      home_(std::make_shared<UdpListener*>(this)) {}
-
-UdpListener::~UdpListener() { *home_ = nullptr; }
+      turn_(Turn::of(context.io)) {}
 
 void UdpListener::start() {
   serve_waiting(answering_.get());  // what was sent to it before it was connected
@@ -53,7 +50,10 @@ void UdpListener::wait() {
   socket_.async_wait(Socket::wait_read, [this](boost::system::error_code) {
     waiting_ = false;
     if (stopping_) return check_drained();
-    serve_waiting(socket_.native_handle());
+    {
+      const Turn::Scope turn(turn_);
+      serve_waiting(socket_.native_handle());
+    }
     wait();
   });
 }
@@ -143,15 +143,10 @@ void UdpListener::on_late_answer(std::uint64_t ticket, const LateAnswer& answer)
   waiting.wire.assign(answer.wire.begin(), answer.wire.end());
   if (answer.wire.size() > dns::plain_udp_size) waiting.request = answer.query.request;
   late_.push_back(&waiting);
-  if (std::exchange(sending_, true)) return;
-  // What else is ready in this round of the loop runs before the posted call, and leaves with it.
-  boost::asio::post(context_.io, [this, home = home_] {
-    if (*home != nullptr) send_late_answers();
-  });
+  turn_.at_end(*this);
 }
 
 void UdpListener::send_late_answers() {
-  sending_ = false;
   std::array<mmsghdr, UdpBatch::slots> headers;
   std::array<iovec, UdpBatch::slots> parts;
   for (std::size_t first = 0; first < late_.size(); first += UdpBatch::slots) {
@@ -182,7 +177,7 @@ Awaitable<void> UdpListener::stop(base::TimePoint drain_until) {
   socket_.cancel();
   drained_.expires_at(drain_until);
   boost::system::error_code cancelled;
-  while (waiting_ || ((under_way() != 0 || sending_) && base::Clock::now() < drain_until)) {
+  while (waiting_ || ((under_way() != 0 || !late_.empty()) && base::Clock::now() < drain_until)) {
     co_await drained_.async_wait(boost::asio::redirect_error(use_awaitable, cancelled));
   }
   boost::system::error_code ignored;
@@ -191,7 +186,7 @@ Awaitable<void> UdpListener::stop(base::TimePoint drain_until) {
 }
 
 void UdpListener::check_drained() {
-  if (!waiting_ && under_way() == 0 && !sending_) drained_.cancel();
+  if (!waiting_ && under_way() == 0 && late_.empty()) drained_.cancel();
 }
 
 }  // namespace transports

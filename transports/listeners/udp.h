@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,13 +17,13 @@
 #include "transports/listeners/udp_batch.h"
 #include "transports/query.h"
 #include "transports/spares.h"
+#include "transports/turn.h"
 
 namespace transports {
 
-class UdpListener final : public Listener, private Inquirer {
+class UdpListener final : public Listener, private Inquirer, private Turn::Task {
  public:
   UdpListener(const conf::ListenAddress& address, std::uint16_t index, ListenerContext& context);
-  ~UdpListener() override;
 
   void start() override;
   Awaitable<void> stop(base::TimePoint drain_until) override;
@@ -50,6 +49,7 @@ class UdpListener final : public Listener, private Inquirer {
   void send_batch();
   bool wait_for_answer(std::size_t slot, Reply& reply);
   void on_late_answer(std::uint64_t ticket, const LateAnswer& answer) override;
+  void at_end_of_turn() override { send_late_answers(); }
   void send_late_answers();
   void check_drained();
 
@@ -60,11 +60,9 @@ class UdpListener final : public Listener, private Inquirer {
   Spares<Waiting, 256> waiting_queries_;
   std::vector<Waiting*> late_;  // answered, and not sent yet
   bool waiting_ = false;
-  bool sending_ = false;
   bool stopping_ = false;
   Timer drained_;
-  // What a posted call knows of this: null once it is gone.
-  std::shared_ptr<UdpListener*> home_;
+  Turn& turn_;
 };
 
 }  // namespace transports

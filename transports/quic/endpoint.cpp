@@ -2,7 +2,6 @@
 // turn, and all of it leaves in one go.
 #include "transports/quic/endpoint.h"
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
 #include <string>
@@ -43,6 +42,7 @@ Endpoint::Endpoint(const conf::ListenAddress& address, std::uint16_t listener_in
       stateless_(work_),
       timer_(context.io.get_executor()),
       drained_(context.io.get_executor()),
+      turn_(Turn::of(context.io)),
       home_(std::make_shared<Endpoint*>(this)),
       inbox_(work_.process.crossing, listener_index, work_.worker, context.io,
              [this](const std::vector<CarriedDatagram>& burst) { take_carried(burst); }) {
@@ -57,7 +57,10 @@ Endpoint::~Endpoint() { *home_ = nullptr; }
 void Endpoint::wait() {
   socket_.async_wait(Socket::wait_read, [this, home = home_](boost::system::error_code error) {
     if (*home == nullptr || error) return;
-    on_readable();
+    {
+      const Turn::Scope turn(turn_);
+      on_readable();
+    }
     wait();
   });
 }
@@ -225,20 +228,16 @@ void Endpoint::read(Connection& connection, const Datagram& datagram) {
 void Endpoint::wants_turn(Connection& connection) {
   if (connection.of_due.is_linked()) return;
   due_.push_back(connection);
-  if (std::exchange(posted_, true)) return;
-  // What else gets ready in this round of the loop leaves in the same datagrams.
-  boost::asio::post(context_.io, [this, home = home_] {
-    if (*home != nullptr && std::exchange(posted_, false)) let_leave();
-  });
+  turn_.at_end(*this);
 }
 
 void Endpoint::let_leave() {
+  unlink();
   if (!socket_.is_open()) return;
   const int descriptor = socket_.native_handle();
   // Those that want another turn have it in the next round.
   List<&Connection::of_due> now_due;
   now_due.swap(due_);
-  posted_ = false;
   while (!now_due.empty()) {
     Connection& connection = now_due.front();
     now_due.pop_front();

@@ -23,6 +23,7 @@
 #include "transports/quic/stateless.h"
 #include "transports/quic/workspace.h"
 #include "transports/session_registry.h"
+#include "transports/turn.h"
 
 namespace transports::quic {
 
@@ -37,7 +38,7 @@ class Service {
   ~Service() = default;
 };
 
-class Endpoint final : private Connection::Host {
+class Endpoint final : private Connection::Host, private Turn::Task {
  public:
   /// Binds the socket; throws std::runtime_error with a sentence.
   Endpoint(const conf::ListenAddress& address, std::uint16_t listener_index,
@@ -93,6 +94,7 @@ class Endpoint final : private Connection::Host {
   void add(const Datagram& datagram, const Connection::Arrival& arrival, SessionPlace place);
   void read(Connection& connection, const Datagram& datagram);
   [[nodiscard]] Connection* find(base::Bytes id, bool long_header);
+  void at_end_of_turn() override { let_leave(); }
   void let_leave();
   void settle(Connection& connection);
   void destroy(Connection& connection);
@@ -131,10 +133,10 @@ class Endpoint final : private Connection::Host {
   std::size_t closed_count_ = 0;
   Timer timer_;
   base::TimePoint timer_set_to_{};  // epoch: not set
-  bool posted_ = false;
   bool stopping_ = false;
   Timer drained_;
-  std::shared_ptr<Endpoint*> home_;  // what a posted call knows: null once this is gone
+  Turn& turn_;
+  std::shared_ptr<Endpoint*> home_;  // what a wait knows: null once this is gone
   Crossing::Inbox inbox_;            // last: nothing comes in before all is there
 };
 

@@ -38,7 +38,7 @@ void PlainExchange::begin(Ask ask, base::TimePoint deadline, Asker& asker) {
   plan_.mixed_case = parts_.upstream.case_randomisation && parts_.letter_case.echoed(began_) &&
                      has_letters(ask_.question.name);
   parts_.metrics.query();
-  ask_over_udp();
+  ask_over_udp(began_);
 }
 
 void PlainExchange::give_up() {
@@ -49,29 +49,28 @@ void PlainExchange::give_up() {
 
 // ---- over UDP
 
-void PlainExchange::ask_over_udp() {
+void PlainExchange::ask_over_udp(base::TimePoint now) {
   if (parts_.closing) return fail(Reason::closing, "closing");
   const auto id = parts_.ports.enter(*this);
   if (!id) return take_error(id.error());
   state_ = State::over_udp;
   // The upstream's timeout is for one way of asking; TCP after UDP has its own.
-  const base::TimePoint now = base::Clock::now();
   limit_ = std::min(deadline_, now + parts_.upstream.timeout);
   wait_ = parts_.upstream.timeout / 4;
   wrong_replies_ = 0;
   unreadable_.clear();
-  prepare(*id);
+  prepare(*id, now);
   send_datagram(now);
 }
 
-void PlainExchange::prepare(std::uint16_t id) {
+void PlainExchange::prepare(std::uint16_t id, base::TimePoint now) {
   sent_.id = id;
   sent_.question = ask_.question;
   sent_.exact_case = plan_.mixed_case;
   if (plan_.mixed_case) randomise_case(sent_.question.name, parts_.random);
   sent_.edns = plan_.edns;
   sent_.cookie = {};
-  if (!plan_.edns || !plan_.cookie || !parts_.cookies.usable(base::Clock::now())) return;
+  if (!plan_.edns || !plan_.cookie || !parts_.cookies.usable(now)) return;
   std::array<std::uint8_t, 16> local;
   sent_.cookie = parts_.cookies.next(UdpPorts::local_address(*this, local), parts_.random);
 }
@@ -106,23 +105,23 @@ void PlainExchange::on_deadline(base::TimePoint now) {
 }
 
 void PlainExchange::take_datagram(base::Bytes datagram) {
-  Judged judged =
-      judge_datagram(datagram, sent_, ask_.question, parts_.cookies, base::Clock::now());
+  const base::TimePoint now = base::Clock::now();
+  Judged judged = judge_datagram(datagram, sent_, ask_.question, parts_.cookies, now);
   switch (judged.kind) {
     case ReplyKind::answer:
       leave_udp();
       if (sent_.exact_case) parts_.letter_case.was_echoed();
-      learn(plan_.doubt, judged.answer);
-      return finish(std::move(judged.answer));
+      learn(plan_.doubt, judged.answer, now);
+      return finish(std::move(judged.answer), now);
     case ReplyKind::truncated:
       leave_udp();
       if (!plan_.tcp) return fail(Reason::truncated, "truncated, and TCP does not answer");
-      return ask_over_tcp(judged.kind);
-    case ReplyKind::edns_unknown: leave_udp(); return ask_again(judged.kind);
+      return ask_over_tcp(judged.kind, now);
+    case ReplyKind::edns_unknown: leave_udp(); return ask_again(judged.kind, now);
     case ReplyKind::bad_cookie:
       if (plan_.new_cookies == 0 && !plan_.tcp) break;
       leave_udp();
-      return plan_.new_cookies > 0 ? ask_again(judged.kind) : ask_over_tcp(judged.kind);
+      return plan_.new_cookies > 0 ? ask_again(judged.kind, now) : ask_over_tcp(judged.kind, now);
     case ReplyKind::case_changed:
     case ReplyKind::no_question:
     case ReplyKind::no_cookie:
@@ -130,20 +129,20 @@ void PlainExchange::take_datagram(base::Bytes datagram) {
       if (!plan_.tcp) break;
       parts_.metrics.mismatch();
       leave_udp();
-      return ask_over_tcp(judged.kind);
+      return ask_over_tcp(judged.kind, now);
     case ReplyKind::unreadable: unreadable_ = std::move(judged.why); break;
     case ReplyKind::other: break;
   }
-  take_wrong_reply();
+  take_wrong_reply(now);
 }
 
-void PlainExchange::take_stray() { take_wrong_reply(); }
+void PlainExchange::take_stray() { take_wrong_reply(base::Clock::now()); }
 
-void PlainExchange::take_wrong_reply() {
+void PlainExchange::take_wrong_reply(base::TimePoint now) {
   parts_.metrics.mismatch();
   if (++wrong_replies_ < wrong_replies_max || !plan_.tcp) return;
   leave_udp();
-  ask_over_tcp(ReplyKind::other);
+  ask_over_tcp(ReplyKind::other, now);
 }
 
 void PlainExchange::take_error(std::error_code error) {
@@ -165,22 +164,22 @@ void PlainExchange::leave_udp() {
 }
 
 /// Over UDP, with what the reply has taught.
-void PlainExchange::ask_again(ReplyKind why) {
-  if (plan_.datagrams == 0) return ask_over_tcp(why);
+void PlainExchange::ask_again(ReplyKind why, base::TimePoint now) {
+  if (plan_.datagrams == 0) return ask_over_tcp(why, now);
   if (why == ReplyKind::edns_unknown) plan_.edns = false;
   if (why == ReplyKind::bad_cookie) --plan_.new_cookies;
   plan_.doubt = why;
-  ask_over_udp();
+  ask_over_udp(now);
 }
 
 // ---- over TCP
 
-void PlainExchange::ask_over_tcp(ReplyKind why) {
+void PlainExchange::ask_over_tcp(ReplyKind why, base::TimePoint now) {
   state_ = State::over_tcp;
   plan_.tcp = false;
   why_tcp_ = why;
   parts_.metrics.retry();
-  const base::TimePoint limit = std::min(deadline_, base::Clock::now() + parts_.upstream.timeout);
+  const base::TimePoint limit = std::min(deadline_, now + parts_.upstream.timeout);
   boost::asio::co_spawn(
       parts_.executor, parts_.tcp.exchange(ask_, limit),
       boost::asio::bind_cancellation_slot(let_go_of_tcp_.slot(),
@@ -193,11 +192,12 @@ void PlainExchange::tcp_ended(const std::exception_ptr& thrown, Reply reply) {
   if (!is_awaited()) return rest();
   if (thrown)
     reply = std::unexpected(make_failure(Reason::ours, parts_.upstream.url, "TCP failed"));
-  if (reply) learn(why_tcp_, *reply);
+  const base::TimePoint now = base::Clock::now();
+  if (reply) learn(why_tcp_, *reply, now);
   const bool over = why_tcp_ == ReplyKind::truncated || plan_.datagrams == 0;
-  if (reply || over || base::Clock::now() >= deadline_) return finish(std::move(reply));
+  if (reply || over || now >= deadline_) return finish(std::move(reply), now);
   plan_without_tcp(why_tcp_);
-  ask_over_udp();
+  ask_over_udp(now);
 }
 
 void PlainExchange::plan_without_tcp(ReplyKind why) {
@@ -216,8 +216,7 @@ void PlainExchange::plan_without_tcp(ReplyKind why) {
 
 // ---- the end
 
-void PlainExchange::learn(ReplyKind doubt, const dns::KeptAnswer& answer) {
-  const base::TimePoint now = base::Clock::now();
+void PlainExchange::learn(ReplyKind doubt, const dns::KeptAnswer& answer, base::TimePoint now) {
   const bool failed = answer.rcode == dns::Rcode::formerr || answer.rcode == dns::Rcode::notimp;
   switch (doubt) {
     case ReplyKind::case_changed: parts_.letter_case.was_changed(now); break;
@@ -230,14 +229,14 @@ void PlainExchange::learn(ReplyKind doubt, const dns::KeptAnswer& answer) {
 }
 
 void PlainExchange::fail(Reason reason, std::string_view detail) {
-  finish(std::unexpected(make_failure(reason, parts_.upstream.url, detail)));
+  finish(std::unexpected(make_failure(reason, parts_.upstream.url, detail)), {});
 }
 
-void PlainExchange::finish(Reply reply) {
+void PlainExchange::finish(Reply reply, base::TimePoint now) {
   if (!reply) {
     parts_.metrics.error(reply.error().reason);
   } else {
-    parts_.metrics.reply(reply->rcode, base::Clock::now() - began_);
+    parts_.metrics.reply(reply->rcode, now - began_);
   }
   Asker& asker = *detach();
   rest();  // the next question may come before the asker is done with this reply

@@ -76,23 +76,23 @@ class PlainExchange final : public Exchange,
   };
   using Reply = base::Result<dns::KeptAnswer, Failure>;
 
-  void ask_over_udp();
-  void prepare(std::uint16_t id);
+  void ask_over_udp(base::TimePoint now);
+  void prepare(std::uint16_t id, base::TimePoint now);
   void send_datagram(base::TimePoint now);
   void on_deadline(base::TimePoint now) override;
   void take_datagram(base::Bytes datagram) override;
   void take_stray() override;
   void take_error(std::error_code error) override;
-  void take_wrong_reply();
+  void take_wrong_reply(base::TimePoint now);
   void leave_udp();
-  void ask_again(ReplyKind why);
-  void ask_over_tcp(ReplyKind why);
+  void ask_again(ReplyKind why, base::TimePoint now);
+  void ask_over_tcp(ReplyKind why, base::TimePoint now);
   void tcp_ended(const std::exception_ptr& thrown, Reply reply);
   /// What to change when TCP did not help.
   void plan_without_tcp(ReplyKind why);
-  void learn(ReplyKind doubt, const dns::KeptAnswer& answer);
+  void learn(ReplyKind doubt, const dns::KeptAnswer& answer, base::TimePoint now);
   void fail(Reason reason, std::string_view detail);
-  void finish(Reply reply);
+  void finish(Reply reply, base::TimePoint now);
   void abandoned() override;
   /// The last that is done to it: it may be gone then.
   void rest();

@@ -9,8 +9,6 @@
 #include <span>
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
 namespace transports {
 
 namespace {
@@ -25,6 +23,7 @@ UdpPorts::UdpPorts(const base::Endpoint& peer, Executor executor, Random& random
       ready_(executor),
       out_(new Outgoing),
       in_(new Incoming),
+      turn_(Turn::of(executor.context())),
       home_(std::make_shared<UdpPorts*>(this)) {
   for (std::size_t i = 0; i < batch; ++i) {
     out_->headers[i] = {};
@@ -74,13 +73,7 @@ void UdpPorts::queue(Expecting& who, std::size_t size) {
   out_->ports[queued_] = who.port_;
   ++who.port_->busy;
   if (++queued_ == batch) return send_queued();
-  if (std::exchange(sending_, true)) return;
-  boost::asio::post(executor_, [home = home_] {
-    if (UdpPorts* const self = *home) {
-      self->sending_ = false;
-      self->send_queued();
-    }
-  });
+  turn_.at_end(sending_);
 }
 
 base::Bytes UdpPorts::local_address(const Expecting& who, std::array<std::uint8_t, 16>& into) {
@@ -102,7 +95,7 @@ std::expected<UdpPorts::Port*, std::error_code> UdpPorts::open() {
     idle_.pop_back();
     port->idle = false;
     const std::error_code error = port->error = draw_port(*port);
-    if (!error) return port;
+    if (!error) return newest_ = port;
     release_if_done(*port);
     return std::unexpected(error);
   }
@@ -121,7 +114,7 @@ std::expected<UdpPorts::Port*, std::error_code> UdpPorts::open() {
   if (::epoll_ctl(ready_.native_handle(), EPOLL_CTL_ADD, port->socket.get(), &interest) != 0)
     return std::unexpected(last_error());
   ports_.push_back(std::move(port));
-  return ports_.back().get();
+  return newest_ = ports_.back().get();
 }
 
 /// connect() binds to a port that the kernel draws at random from ip_local_port_range.
@@ -131,22 +124,35 @@ std::error_code UdpPorts::draw_port(const Port& port) const {
   return {};
 }
 
-/// A socket that is connected to nobody has given its port back (the kernel's udp_disconnect), and
-/// its next connect() draws another one.
+/// Whoever waits for the reply has it before its port is given back.
 void UdpPorts::release_if_done(Port& port) {
   if (port.live != 0 || port.busy != 0 || &port == current_) return;
   if (port.error) return close(port);
   if (port.idle) return;
-  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-  if (idle_.size() == idle_most || ::connect(port.socket.get(), &nobody, sizeof nobody) != 0)
-    return close(port);
-  port.used = 0;
   port.idle = true;
-  idle_.push_back(&port);
+  left_.push_back(&port);
+  turn_.afterwards(releasing_);
+}
+
+/// A socket that is connected to nobody has given its port back (the kernel's udp_disconnect), and
+/// its next connect() draws another one.
+void UdpPorts::release_left() {
+  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+  while (!left_.empty()) {
+    Port& port = *left_.back();
+    if (idle_.size() == idle_most || ::connect(port.socket.get(), &nobody, sizeof nobody) != 0) {
+      close(port);
+      continue;
+    }
+    left_.pop_back();
+    port.used = 0;
+    idle_.push_back(&port);
+  }
 }
 
 void UdpPorts::close(Port& port) {
-  if (port.idle) std::erase(idle_, &port);
+  if (port.idle && std::erase(idle_, &port) == 0) std::erase(left_, &port);
+  if (newest_ == &port) newest_ = nullptr;
   const auto at = std::ranges::find(ports_, &port, &std::unique_ptr<Port>::get);
   std::swap(*at, ports_.back());
   ports_.pop_back();
@@ -216,12 +222,16 @@ void UdpPorts::wait() {
   ready_.async_wait(boost::asio::posix::descriptor_base::wait_read,
                     [this, home = home_](boost::system::error_code error) {
                       if (error || *home == nullptr) return;
-                      read_ready();
-                      wait();
+                      {
+                        const Turn::Scope turn(turn_);
+                        read_ready();
+                      }
+                      if (*home != nullptr) wait();
                     });
 }
 
 void UdpPorts::read_ready() {
+  if (read_the_only_one()) return;
   std::array<epoll_event, batch> ready;
   const int count =
       ::epoll_wait(ready_.native_handle(), ready.data(), static_cast<int>(ready.size()), 0);
@@ -239,19 +249,34 @@ void UdpPorts::read_ready() {
   }
 }
 
-void UdpPorts::read(Port& port) {
+/// Where only one burst is out, the news are most likely from its port. False when they are not.
+bool UdpPorts::read_the_only_one() {
+  if (newest_ == nullptr || newest_->idle || ports_.size() - idle_.size() - left_.size() != 1)
+    return false;
+  Port& port = *newest_;
+  ++port.busy;
+  const bool any = read(port);
+  --port.busy;
+  release_if_done(port);
+  return any;
+}
+
+/// False when there was nothing.
+bool UdpPorts::read(Port& port) {
   int count = 0;
   do {
     count =
         ::recvmmsg(port.socket.get(), in_->headers.data(), replies_at_once, MSG_DONTWAIT, nullptr);
   } while (count < 0 && errno == EINTR);
   if (count < 0) {
-    if (errno == EAGAIN) return;
+    if (errno == EAGAIN) return false;
     port.error = last_error();
-    return tell_error(port);
+    tell_error(port);
+    return true;
   }
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
     take(port, base::Bytes{in_->replies[i]}.first(in_->headers[i].msg_len));
+  return true;
 }
 
 void UdpPorts::take(Port& port, base::Bytes datagram) {

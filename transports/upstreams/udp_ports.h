@@ -23,6 +23,7 @@
 #include "base/bytes.h"
 #include "transports/awaitable.h"
 #include "transports/descriptor.h"
+#include "transports/turn.h"
 #include "transports/upstreams/random.h"
 
 namespace transports {
@@ -87,7 +88,7 @@ class UdpPorts {
     std::uint8_t used = 0;  // of ids: never twice
     std::uint8_t live = 0;  // of who
     std::uint8_t busy = 0;  // queries not sent yet, and whoever goes through it
-    bool idle = false;      // among those that wait for their next burst
+    bool idle = false;      // among those that wait for their next burst, or to leave
     std::error_code error;  // why no other burst leaves from it
   };
   /// Datagrams on their way out of this turn, and those that are being read.
@@ -107,17 +108,31 @@ class UdpPorts {
   /// Sockets that wait for their next burst; beyond this they are closed.
   static constexpr std::size_t idle_most = 32;
 
+  /// What this does before a turn ends.
+  class Chore final : public Turn::Task {
+   public:
+    Chore(UdpPorts& owner, void (UdpPorts::*work)()) : owner_(owner), work_(work) {}
+
+   private:
+    void at_end_of_turn() override { (owner_.*work_)(); }
+
+    UdpPorts& owner_;
+    void (UdpPorts::*work_)();
+  };
+
   std::expected<Port*, std::error_code> open();
   std::error_code watch();
   std::error_code draw_port(const Port& port) const;
   void release_if_done(Port& port);
+  void release_left();
   void close(Port& port);
   void send_queued();
   void send_from(Port& port, std::size_t first, std::size_t count);
   void tell_error(Port& port);
   void wait();
   void read_ready();
-  void read(Port& port);
+  bool read_the_only_one();
+  bool read(Port& port);
   void take(Port& port, base::Bytes datagram);
 
   Executor executor_;
@@ -126,13 +141,17 @@ class UdpPorts {
   unsigned peer_size_;
   std::vector<std::unique_ptr<Port>> ports_;  // all of them
   std::vector<Port*> idle_;
+  std::vector<Port*> left_;  // by their last query; they still have their port
+  Port* newest_ = nullptr;   // of those that were opened
   Port* current_ = nullptr;                                      // of this turn
   boost::asio::posix::basic_stream_descriptor<Executor> ready_;  // an epoll(7) of all sockets
   std::unique_ptr<Outgoing> out_;
   std::unique_ptr<Incoming> in_;
   std::size_t queued_ = 0;
-  bool sending_ = false;
-  // What a posted call knows of this: null once it is gone.
+  Turn& turn_;
+  Chore sending_{*this, &UdpPorts::send_queued};
+  Chore releasing_{*this, &UdpPorts::release_left};
+  // What the wait for news knows of this: null once it is gone.
   std::shared_ptr<UdpPorts*> home_;
 };
 
