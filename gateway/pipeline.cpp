@@ -76,6 +76,7 @@ void Pipeline::expect(std::span<const Query> queries) {
 }
 
 bool Pipeline::answer_now(const Query& query, Reply& reply) {
+  missed_ = {};
   counters_.query(query);
   return judge(query, reply) || find(query, reply);
 }
