@@ -38,10 +38,19 @@ class Health {
   /// flapping.
   static constexpr std::chrono::seconds forgiven_after{30};
 
-  /// A reply that can be believed.
+  /// A reply to a client's question that can be believed.
   void replied(base::TimePoint now);
+  /// A reply to a probe. That ends a suspicion and a rest, but makes up for no failure: there are
+  /// resolvers that answer from what they have and can ask nobody. After a rest the first failure
+  /// begins the next.
+  void answered_probe(base::TimePoint now);
+  /// Three in a row, or one after a suspicion, begin a rest, too.
+  void failed_probe(base::TimePoint now, std::string why);
   /// No usable reply, by its own fault. Three in a row, or one after a suspicion, begin a rest.
   void failed(base::TimePoint now, std::string why);
+  /// Nothing was heard of it until another had answered what it was suspected for. Three in a row
+  /// begin a rest: one may be a lost datagram.
+  void outrun(base::TimePoint now, std::string why);
   /// A query was unanswered for longer than is usual, and nothing was heard meanwhile.
   void suspect(base::TimePoint now, std::string why);
 
@@ -51,11 +60,14 @@ class Health {
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
 
  private:
+  void count_failure(unsigned& in_a_row, base::TimePoint now, std::string why);
   void rest(base::TimePoint now);
+  void recover(base::TimePoint now);
 
   Standing standing_ = Standing::well;
-  unsigned failures_ = 0;  // in a row
-  unsigned rests_ = 0;     // since it was forgiven
+  unsigned failures_ = 0;       // in a row
+  unsigned failed_probes_ = 0;  // likewise
+  unsigned rests_ = 0;          // since it was forgiven
   base::TimePoint well_since_{};
   base::TimePoint probe_at_{};
   std::string last_error_;

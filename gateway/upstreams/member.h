@@ -69,10 +69,7 @@ class Member {
 
   /// A matching reply, whatever it says, to a query that was sent at `asked`.
   void replied(base::TimePoint asked, base::TimePoint now);
-  /// Its reply is one that can be believed; or it answered a probe.
-  void proved(base::TimePoint now) { health_.replied(now); }
-  void failed(base::TimePoint now, std::string why) { health_.failed(now, std::move(why)); }
-  void suspect(base::TimePoint now, std::string why) { health_.suspect(now, std::move(why)); }
+  [[nodiscard]] Health& health() { return health_; }
   /// A query sent at `asked` will not be waited for any more.
   void given_up(base::TimePoint asked, base::TimePoint now);
   [[nodiscard]] bool silent_since(base::TimePoint when) const { return heard_at_ < when; }

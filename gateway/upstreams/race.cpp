@@ -78,13 +78,24 @@ bool Race::launch_next(Why why, base::TimePoint now) {
   Member& member = member_of(one);
   member.count_try(why);
   const base::TimePoint limit = std::min(deadline_, now + member.timeout());
-  member.upstream().begin(ask_, limit, one, set_->executor());
+  try {
+    member.upstream().begin(ask_, limit, one, set_->executor());
+  } catch (const std::exception& error) {  // memory or descriptors are short
+    one.let_go();
+    one.running = false;
+    --running_;
+    one.outcome = error.what();
+    last_error_ = {base::Blame::us, base::Retry::never, "out of resources"};
+    return false;
+  }
   return true;
 }
 
+/// Somebody who is worth being asked beside another; the drained are asked for want of others only.
 bool Race::has_next(Standing worst) const {
-  return next_ != order_.size && count_ != tries_most &&
-         set_->member(order_.indices[next_]).health().standing() <= worst;
+  if (next_ == order_.size || count_ == tries_most) return false;
+  const Member& next = set_->member(order_.indices[next_]);
+  return !next.drained && next.health().standing() <= worst;
 }
 
 /// An upstream without others has all the time: nothing would come of its being slow.
@@ -114,8 +125,8 @@ void Race::look_at(Try& one, base::TimePoint now) {
   if (!one.suspected && now >= one.began + member.patience()) {
     one.suspected = one.hedged = true;
     if (member.silent_since(one.began)) set_->suspect(member, now);
-    if (newest && has_next(Standing::suspected) && launch_next(Why::silence, now))
-      set_->budget().owe();
+    // Whoever rests or is drained may know: this one says nothing.
+    if (newest && launch_next(Why::silence, now)) set_->budget().owe();
   } else if (!one.hedged && now >= one.began + member.hedge_after()) {
     one.hedged = true;
     if (!newest || !has_next(Standing::well)) return;
@@ -129,18 +140,29 @@ void Race::ended(Try& one, Reply reply) {
   --running_;
   const base::TimePoint now = base::Clock::now();
   one.ended = now;
-  if (done_) {  // a reply that comes second still tells how the upstream is
-    if (!reply) return;
-    member_of(one).replied(one.began, now);
-    if (is_believed(*reply)) set_->prove(member_of(one), now);
-    return;
-  }
+  if (done_) return take_second(one, std::move(reply), now);
   if (reply) {
     take_reply(one, std::move(reply), now);
   } else {
     take_failure(one, std::move(reply.error()), now);
   }
   if (!done_ && !starting_) set_timer();
+}
+
+/// A reply that comes second, or none, still tells how the upstream is.
+void Race::take_second(Try& one, Reply reply, base::TimePoint now) {
+  Member& member = member_of(one);
+  if (!reply) {
+    if (is_at_fault(one, reply.error())) set_->fail(member, std::move(reply.error().context), now);
+    return;
+  }
+  member.replied(one.began, now);
+  if (is_believed(*reply)) set_->prove(member, now);
+}
+
+/// Whoever answered others meanwhile was not silent: then it is the question.
+bool Race::is_at_fault(const Try& one, const base::Error& error) const {
+  return error.blame == base::Blame::upstream && member_of(one).silent_since(one.began);
 }
 
 void Race::take_reply(Try& one, Reply reply, base::TimePoint now) {
@@ -160,10 +182,7 @@ void Race::take_reply(Try& one, Reply reply, base::TimePoint now) {
 
 void Race::take_failure(Try& one, base::Error error, base::TimePoint now) {
   if (trace_ != nullptr) one.outcome = error.context;
-  Member& member = member_of(one);
-  // Whoever answered others meanwhile was not silent: then it is the question.
-  const bool at_fault = error.blame == base::Blame::upstream && member.silent_since(one.began);
-  if (at_fault) set_->fail(member, error.context, now);
+  if (is_at_fault(one, error)) set_->fail(member_of(one), error.context, now);
   last_error_ = std::move(error);
   if (running_ != 0) return;  // another is under way already
   if (!launch_next(Why::failure, now)) end_without_winner();
@@ -190,7 +209,10 @@ void Race::let_go_of_others(const Try& winner, base::TimePoint now) {
     other.running = false;
     --running_;
     if (trace_ != nullptr) other.outcome = "let go";
-    member_of(other).given_up(other.began, now);
+    Member& member = member_of(other);
+    member.given_up(other.began, now);
+    if (other.suspected && member.silent_since(other.began))
+      set_->outrun(member, member_of(winner).name(), now);
     other.let_go();
   }
 }

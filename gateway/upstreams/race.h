@@ -89,6 +89,8 @@ class Race final : public transports::Spare, private transports::TimerWheel::Ent
   void set_timer();
 
   void ended(Try& one, Reply reply);
+  void take_second(Try& one, Reply reply, base::TimePoint now);
+  [[nodiscard]] bool is_at_fault(const Try& one, const base::Error& error) const;
   void take_reply(Try& one, Reply reply, base::TimePoint now);
   void take_failure(Try& one, base::Error error, base::TimePoint now);
   void win(Try& one, dns::KeptAnswer answer, base::TimePoint now);

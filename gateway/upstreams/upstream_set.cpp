@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <format>
 #include <utility>
 
 #include <boost/asio/async_result.hpp>
@@ -57,15 +58,28 @@ bool UpstreamSet::take_hedge() {
 }
 
 void UpstreamSet::prove(Member& member, base::TimePoint now) {
-  if (member.health().standing() == Standing::resting)
-    context_.log.info("upstream answers again", {{"upstream", member.name()}});
-  member.proved(now);
+  change_health(member, now, [&] { member.health().replied(now); });
 }
 
 void UpstreamSet::fail(Member& member, std::string why, base::TimePoint now) {
+  change_health(member, now, [&] { member.health().failed(now, std::move(why)); });
+}
+
+void UpstreamSet::outrun(Member& member, std::string_view by, base::TimePoint now) {
+  const std::string_view name = member.name();
+  change_health(member, now, [&] {
+    member.health().outrun(now, std::format("{}: no reply before {} had answered", name, by));
+  });
+}
+
+/// Tells what comes of it, and probes who begins to rest.
+template <class Change>
+void UpstreamSet::change_health(Member& member, base::TimePoint now, Change change) {
   const Standing before = member.health().standing();
   const base::TimePoint probe_before = member.health().probe_at();
-  member.failed(now, std::move(why));
+  change();
+  if (before == Standing::resting && member.health().standing() == Standing::well)
+    context_.log.info("upstream answers again", {{"upstream", member.name()}});
   if (member.health().standing() != Standing::resting) return;
   if (before != Standing::resting) {
     context_.log.warning("upstream keeps failing and is passed over for a while",
@@ -80,7 +94,8 @@ void UpstreamSet::fail(Member& member, std::string why, base::TimePoint now) {
 void UpstreamSet::suspect(Member& member, base::TimePoint now) {
   if (is_single()) return;  // there is nobody to prefer to it, so nothing to find out
   if (member.health().standing() != Standing::well) return;
-  member.suspect(now, std::string{member.name()} + ": no reply for longer than is usual");
+  member.health().suspect(now,
+                          std::string{member.name()} + ": no reply for longer than is usual");
   probe(watched_of(member));
 }
 
@@ -132,9 +147,10 @@ void UpstreamSet::probed(Watched& watched, base::TimePoint asked,
   member.count_probe(answered);
   if (answered) {
     if (!member.pace().known()) member.replied(asked, now);
-    prove(member, now);
+    change_health(member, now, [&] { member.health().answered_probe(now); });
   } else if (member.health().standing() != Standing::well || terms_.probe_every.count() != 0) {
-    fail(member, reply ? std::string{member.name()} + ": SERVFAIL" : reply.error().context, now);
+    std::string why = reply ? std::string{member.name()} + ": SERVFAIL" : reply.error().context;
+    change_health(member, now, [&] { member.health().failed_probe(now, std::move(why)); });
   }
   schedule_probe(watched, now);
 }

@@ -99,8 +99,10 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
   bool take_hedge();
   [[nodiscard]] const transports::Executor& executor() const { return context_.executor; }
   [[nodiscard]] transports::TimerWheel& timers() const { return context_.timers; }
+  /// See Health.
   void prove(Member& member, base::TimePoint now);
   void fail(Member& member, std::string why, base::TimePoint now);
+  void outrun(Member& member, std::string_view by, base::TimePoint now);
   void suspect(Member& member, base::TimePoint now);
   void give_back(Race& race) { races_.give_back(race); }
 
@@ -118,6 +120,8 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
     bool probing = false;
   };
 
+  template <class Change>
+  void change_health(Member& member, base::TimePoint now, Change change);
   void probe(Watched& watched);
   void probed(Watched& watched, base::TimePoint asked, base::Result<dns::KeptAnswer> reply);
   void schedule_probe(Watched& watched, base::TimePoint now);

@@ -59,6 +59,34 @@ TEST_F(HealthTest, ASuspicionIsLiftedByAReplyAndConfirmedByOneFailure) {
   EXPECT_EQ(health.standing(), Standing::resting);
 }
 
+TEST_F(HealthTest, AnAnsweredProbeEndsARestButMakesUpForNoFailure) {
+  for (unsigned i = 0; i + 1 < Health::failures_before_rest; ++i) {
+    health.suspect(now, "silent");
+    health.outrun(now, "silent until another answered");
+    EXPECT_EQ(health.standing(), Standing::suspected) << "it may have been a lost datagram";
+    health.answered_probe(now);
+    EXPECT_EQ(health.standing(), Standing::well);
+  }
+  health.suspect(now, "silent");
+  health.outrun(now, "silent until another answered");
+  EXPECT_EQ(health.standing(), Standing::resting);
+  now = health.probe_at();
+  health.answered_probe(now);
+  EXPECT_EQ(health.standing(), Standing::well);
+  health.failed(now, "no reply");
+  EXPECT_EQ(health.standing(), Standing::resting) << "it had one chance";
+  EXPECT_EQ(health.probe_at(), now + 2 * Health::rest_least);
+}
+
+TEST_F(HealthTest, FailedProbesCountAmongThemselves) {
+  for (unsigned i = 0; i + 1 < Health::failures_before_rest; ++i) health.failed_probe(now, "no");
+  health.answered_probe(now);
+  health.failed_probe(now, "no");
+  EXPECT_EQ(health.standing(), Standing::well);
+  for (unsigned i = 0; i + 1 < Health::failures_before_rest; ++i) health.failed_probe(now, "no");
+  EXPECT_EQ(health.standing(), Standing::resting);
+}
+
 TEST_F(HealthTest, WhoComesAndGoesRestsLongerEachTime) {
   fail_until_rest();
   for (int i = 0; i < 3; ++i) {

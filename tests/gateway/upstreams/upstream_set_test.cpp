@@ -166,6 +166,45 @@ TEST_F(UpstreamSetTest, AProbeEndsTheRest) {
   EXPECT_EQ(set->states()[0].standing, Standing::well) << "whoever refuses is there";
 }
 
+TEST_F(UpstreamSetTest, WhoAnswersNothingButProbesIsPassedOver) {
+  conf::Set terms;
+  terms.hedge = 0;  // hedges would win before anything can be suspected
+  make_set(terms);
+  warm_up();
+  unsigned unanswered = 0;
+  first.script = [&](transports::Ask ask,
+                     base::TimePoint deadline) -> transports::Awaitable<Result<KeptAnswer>> {
+    if (ask.question.type == dns::RrType::ns) co_return answer_with(dns::Rcode::noerror);
+    ++unanswered;
+    co_await test_support::wait_until(deadline);
+    co_return silence();
+  };
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(resolve()->rcode, dns::Rcode::nxdomain);
+  EXPECT_EQ(unanswered, Health::failures_before_rest);
+  EXPECT_EQ(set->states()[0].standing, Standing::resting);
+  context.restart();
+  context.run_for(Health::rest_least + 200ms);
+  EXPECT_EQ(set->states()[0].standing, Standing::well) << "it answers probes";
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(resolve()->rcode, dns::Rcode::nxdomain);
+  EXPECT_EQ(unanswered, Health::failures_before_rest + 1) << "it has one chance";
+}
+
+TEST_F(UpstreamSetTest, SilenceIsAnsweredByWhoRests) {
+  make_set();
+  warm_up();
+  set->drain("udp://192.0.2.1", true);
+  second.replies = {silence()};
+  for (unsigned i = 0; i < Health::failures_before_rest; ++i) resolve();
+  ASSERT_EQ(set->states()[1].standing, Standing::resting);
+  set->drain("udp://192.0.2.1", false);
+  second.replies = {answer_with(dns::Rcode::nxdomain)};
+  first.delay = 5s;
+  Trace trace;
+  EXPECT_EQ(resolve(&trace)->rcode, dns::Rcode::nxdomain);
+  ASSERT_EQ(trace.size(), 2U);
+  EXPECT_EQ(trace[1].why, Why::silence);
+}
+
 TEST_F(UpstreamSetTest, ASlowTryIsHedgedAndTheLoserLetGo) {
   make_set();
   warm_up();
@@ -224,6 +263,31 @@ TEST_F(UpstreamSetTest, Race2AsksTwoAtOnce) {
   EXPECT_EQ(second.asked, 1U);
   context.run_for(100ms);
   EXPECT_EQ(first.let_go, 0U) << "its answer tells how fast it is";
+}
+
+TEST_F(UpstreamSetTest, WhoLosesRacesBecauseItIsDeadRests) {
+  conf::Set terms;
+  terms.strategy = conf::Strategy::race2;
+  make_set(terms);
+  first.replies = {silence()};
+  first.delay = 20ms;
+  for (unsigned i = 0; i < Health::failures_before_rest; ++i) {
+    EXPECT_EQ(resolve()->rcode, dns::Rcode::nxdomain);
+    context.restart();
+    context.run_for(50ms);
+  }
+  EXPECT_EQ(set->states()[0].standing, Standing::resting);
+}
+
+TEST_F(UpstreamSetTest, TheDrainedIsNeitherRacedNorHedgedWith) {
+  conf::Set terms;
+  terms.strategy = conf::Strategy::race2;
+  make_set(terms);
+  set->drain("udp://192.0.2.2", true);
+  warm_up();
+  first.delay = 50ms;  // slow enough for a hedge, and not for a suspicion
+  EXPECT_EQ(resolve()->rcode, dns::Rcode::noerror);
+  EXPECT_EQ(second.asked, 0U);
 }
 
 TEST_F(UpstreamSetTest, TheDrainedIsAskedWhenNobodyElseAnswers) {
