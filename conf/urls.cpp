@@ -228,6 +228,17 @@ std::string sentence(const Refusal& refusal) {
 
 }  // namespace
 
+std::string url_without_path(std::string_view url) {
+  const std::size_t authority = url.find("://");
+  if (authority == std::string_view::npos) return std::string{url};
+  const std::size_t path = url.find('/', authority + 3);
+  const std::size_t name = url.find('#', authority + 3);
+  if (path == std::string_view::npos || path > name) return std::string{url};
+  std::string shown{url.substr(0, path)};
+  if (name != std::string_view::npos) shown += url.substr(name);
+  return shown;
+}
+
 bool is_host_name(std::string_view name) {
   if (name.empty() || name.size() > 253 || base::Address::from_text(name)) return false;
   bool last_is_number = false;

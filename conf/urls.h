@@ -28,6 +28,9 @@ std::expected<base::Endpoint, Refusal> read_resolver(std::string_view text);
 /// address:port, for the admin listener.
 std::expected<base::Endpoint, Refusal> read_endpoint(std::string_view text);
 
+/// An upstream's URL as strangers may see it: without the path, which may be an account's secret.
+std::string url_without_path(std::string_view url);
+
 /// RFC 1123 §2.1: letters, digits and hyphens; labels of 1 to 63, 253 in all; not an address.
 bool is_host_name(std::string_view name);
 

@@ -179,6 +179,13 @@ void clamp_ttls(KeptAnswer& answer, std::uint32_t least, std::uint32_t most) {
   }
 }
 
+void age_ttls(KeptAnswer& answer, std::uint32_t seconds) {
+  for (const std::uint16_t offset : answer.ttl_offsets) {
+    std::uint8_t* ttl = &answer.wire[offset];
+    base::store_u32(ttl, base::load_u32(ttl) - std::min(base::load_u32(ttl), seconds));
+  }
+}
+
 KeptAnswer nxdomain_below(const AnswerView& cut, const Question& below) {
   KeptAnswer made;
   made.rcode = Rcode::nxdomain;

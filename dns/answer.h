@@ -70,6 +70,8 @@ AnswerFacts facts_of(const AnswerView& answer);
 
 /// Clamps every TTL of the answer into [least, most] seconds.
 void clamp_ttls(KeptAnswer& answer, std::uint32_t least, std::uint32_t most);
+/// It was kept for so many seconds elsewhere.
+void age_ttls(KeptAnswer& answer, std::uint32_t seconds);
 
 /// An NXDOMAIN answer for `below` made of one that was given for a name above it (RFC 8020 §2):
 /// header and authority section under the new question.

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "conf/urls.h"
 #include "gateway/upstreams/upstream_set.h"
 
 namespace gateway::upstreams {
@@ -174,7 +175,7 @@ void Race::take_reply(Try& one, Reply reply, base::TimePoint now) {
   if (!reply->has_ede) {  // RFC 8914 §4.23; who asks shall know whose answer it is
     reply->has_ede = true;
     reply->ede = dns::Ede::no_reachable_authority;
-    reply->ede_text = std::string{member.name()} + ": " + dns::to_text(reply->rcode);
+    reply->ede_text = conf::url_without_path(member.name()) + ": " + dns::to_text(reply->rcode);
   }
   if (!doubted_) doubted_ = std::move(*reply);
   if (running_ == 0 && !launch_next(Why::failure, now)) end_without_winner();

@@ -175,5 +175,14 @@ TEST(Rfc1123_2_1, HostNames) {
   }
 }
 
+TEST(Urls, ThePathOfAnUpstreamIsNotForStrangers) {
+  EXPECT_EQ(url_without_path("https://dns.example/8f3a?x#dns.example"),
+            "https://dns.example#dns.example");
+  EXPECT_EQ(url_without_path("h3://[2001:db8::1]:443/dns-query"), "h3://[2001:db8::1]:443");
+  EXPECT_EQ(url_without_path("tls://192.0.2.1#a/b"), "tls://192.0.2.1#a/b");
+  EXPECT_EQ(url_without_path("udp://192.0.2.1"), "udp://192.0.2.1");
+  EXPECT_EQ(url_without_path("nonsense/x"), "nonsense/x");
+}
+
 }  // namespace
 }  // namespace conf

@@ -126,7 +126,27 @@ TEST_F(DohAskTest, OtherResponsesAreNot) {
   EXPECT_THAT(outcome_of({ok, {"content-type", "text/html\x1b[2J"}}),
               testing::AllOf(HasSubstr("of type text/html"), testing::Not(HasSubstr("\x1b"))));
   EXPECT_THAT(outcome_of({ok, typed, {"content-encoding", "gzip"}}), HasSubstr("encoded"));
-  EXPECT_EQ(loop_.total("sallyport_upstream_http_failures_total"), 3);
+  EXPECT_THAT(outcome_of({typed}), testing::Not(HasSubstr("/dns-query")))
+      << "the path may be a secret, and this goes to clients";
+  EXPECT_EQ(loop_.total("sallyport_upstream_http_failures_total"), 4);
+}
+
+TEST_F(DohAskTest, Rfc8484_5_1_TheTimeInCachesOfOthersIsTakenOffTtls) {
+  const auto ttl_after = [this](std::string_view age) {
+    Waiting& waiting = ask();
+    for (const auto& [name, value] : Fields{ok, typed, {"Age", age}})
+      asked().on_field(name, value);
+    asked().on_content(base::as_bytes(reply_to(waiting, 5)));
+    asked().deliver(*link_);
+    return dns::facts_of(waiting.judged->answer.view()).least_ttl;
+  };
+  const std::uint32_t whole = ttl_after("0");
+  ASSERT_GT(whole, 2U);
+  EXPECT_EQ(ttl_after("2"), whole - 2);
+  EXPECT_EQ(ttl_after(std::to_string(whole)), 0U);
+  EXPECT_EQ(ttl_after("99999999999999"), 0U) << "beyond all measure";
+  for (const std::string_view nonsense : {"", "-1", "2 hours", "0x2"})
+    EXPECT_EQ(ttl_after(nonsense), whole) << nonsense;
 }
 
 TEST_F(DohAskTest, Rfc9110_15_2_AnotherStatusBeginsAnew) {

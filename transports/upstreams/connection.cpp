@@ -103,7 +103,12 @@ Awaitable<std::optional<Failure>> Connection::connect(const base::Endpoint& endp
   const unsigned size = endpoint.to_sockaddr(address);
   const int descriptor = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) co_return fail(Reason::ours, text_of(errno));
-  descriptor_.assign(descriptor);
+  boost::system::error_code full;  // epoll(7) takes no more
+  descriptor_.assign(descriptor, full);
+  if (full) {
+    ::close(descriptor);
+    co_return fail(Reason::ours, full.message());
+  }
   const int on = 1;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on,
                sizeof on);  // we write whole batches ourselves

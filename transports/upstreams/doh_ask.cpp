@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <format>
+#include <limits>
 #include <utility>
 
 #include "base/utf8.h"
@@ -28,6 +29,15 @@ std::string authority_of(const conf::Upstream& upstream) {
 /// RFC 9110 §8.3.1: parameters do not matter, we know of none.
 std::string_view essence(std::string_view media_type) {
   return trimmed(media_type.substr(0, media_type.find(';')));
+}
+
+/// RFC 9111 §5.1 and §1.2.2: one that is beyond all measure is the longest; what is no number, none.
+std::uint32_t seconds_of_age(std::string_view value) {
+  std::uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (end != value.data() + value.size()) return 0;
+  return error == std::errc::result_out_of_range ? std::numeric_limits<std::uint32_t>::max()
+                                                 : seconds;
 }
 
 }  // namespace
@@ -79,12 +89,15 @@ void DohAsk::on_field(std::string_view name, std::string_view value) {
     if (!typed_) base::append_escaped(other_type_, essence(value), shown_max);
   } else if (equal_ignoring_case(name, "content-encoding")) {
     encoded_ = !equal_ignoring_case(trimmed(value), "identity");
+  } else if (equal_ignoring_case(name, "age")) {
+    age_ = seconds_of_age(trimmed(value));
   }
 }
 
 void DohAsk::on_status(unsigned status) {
   status_ = status;
   typed_ = encoded_ = false;
+  age_ = 0;
   other_type_.clear();
 }
 
@@ -111,6 +124,8 @@ void DohAsk::deliver(Link& link) {
   const std::string no = objection();
   if (!no.empty()) return link.refuse(asker, link.fail(Reason::http, no));
   link.take_own_reply(asker, reply_);
+  // RFC 8484 §5.1: a cache between us and the upstream has kept it for so long.
+  if (asker.judged) dns::age_ttls(asker.judged->answer, age_);
 }
 
 }  // namespace transports

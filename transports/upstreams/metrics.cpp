@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/urls.h"
+
 namespace transports {
 
 namespace {
@@ -78,7 +80,7 @@ std::string_view to_text(Reason reason) {
 
 Failure make_failure(Reason reason, std::string_view upstream, std::string_view detail) {
   const ReasonRow& row = reason_rows[static_cast<std::size_t>(reason)];
-  std::string context{upstream};
+  std::string context = conf::url_without_path(upstream);
   context += ": ";
   context += detail;
   return {reason, {row.blame, row.retry, std::move(context)}};

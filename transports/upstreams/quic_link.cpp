@@ -129,7 +129,12 @@ std::optional<Failure> QuicLink::dial(const base::Endpoint& peer, base::Clock::d
               reinterpret_cast<std::uint8_t*>(&path.remote));
   const int made = ::socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (made < 0) return fail(Reason::ours, std::generic_category().message(errno));
-  descriptor_.assign(made);
+  boost::system::error_code full;  // epoll(7) takes no more
+  descriptor_.assign(made, full);
+  if (full) {
+    ::close(made);
+    return fail(Reason::ours, full.message());
+  }
   quic::Datagrams::prepare(made, !peer.address.is_v4());
   // The port is the kernel's random choice; nobody but the peer is heard.
   if (::connect(made, &path.remote.sa, path.remote_size) != 0)

@@ -185,6 +185,9 @@ void UdpPorts::send_from(Port& port, std::size_t first, std::size_t count) {
     if (sent > 0) {
       first += static_cast<std::size_t>(sent);
       count -= static_cast<std::size_t>(sent);
+    } else if (errno == ENOBUFS || errno == EAGAIN) {  // a full queue of ours: lost on the way
+      ++first;
+      --count;
     } else if (errno != EINTR) {
       port.error = last_error();
     }
