@@ -1,14 +1,13 @@
 """An upstream over QUIC with a second way over TCP, behind networks that let no UDP through, from the
 beginning, suddenly, and no longer. RFC 9250 §4.3 (fallback), RFC 8305 §5."""
 
-import select
 import socket
 import threading
 import unittest
 
 from fake_upstream import FakeUpstream
 from gateway import Sallyport
-from harness import EndToEndTest, until
+from harness import EndToEndTest, ready, until
 from messages import NOERROR, query, read
 from relay import Relay
 from rfc import anything
@@ -56,23 +55,23 @@ class Firewall(Relay):
     def _carry(self):
         peers = {}
         while not self._ending.is_set():
-            for ready in select.select([self._listener, *peers], [], [], 0.02)[0]:
-                if ready is self._listener:
-                    near, far = ready.accept()[0], socket.create_connection(self.server)
+            for each in ready([self._listener, *peers], seconds=0.02):
+                if each is self._listener:
+                    near, far = each.accept()[0], socket.create_connection(self.server)
                     peers |= {near: far, far: near}
                     continue
-                if ready not in peers:
+                if each not in peers:
                     continue
                 try:
-                    data = ready.recv(65536)
+                    data = each.recv(65536)
                     if data:
-                        peers[ready].sendall(data)
+                        peers[each].sendall(data)
                         continue
                 except OSError:
                     pass
-                other = peers.pop(ready)
+                other = peers.pop(each)
                 del peers[other]
-                ready.close()
+                each.close()
                 other.close()
         for each in [self._listener, *peers]:
             each.close()
