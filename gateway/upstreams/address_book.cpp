@@ -330,6 +330,7 @@ void AddressBook::drop_ours(const Entry& entry, Addresses& addresses) {
 
 void AddressBook::network_changed() {
   for (const std::shared_ptr<Entry>& entry : entries()) {
+    for (const auto& resolver : entry->asked) resolver->network_changed();
     entry->times.network_changed(base::Clock::now());
     entry->woken.cancel();
   }
