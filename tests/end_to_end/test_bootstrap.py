@@ -10,7 +10,7 @@ import dns.rdatatype
 from certificates import Authority
 from fake_upstream import SILENCE, FakeUpstream, answer, nodata, nxdomain
 from gateway import OK, UNREACHABLE, USAGE, Sallyport, run
-from harness import EndToEndTest, until
+from harness import EndToEndTest, has_ipv6, until
 from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from peers import Knot
 from rfc import ADDRESS
@@ -31,10 +31,10 @@ far.example. 300 IN A 127.0.0.2
 class Far(Sallyport):
     """The upstream: a gateway at an address of its own."""
 
-    def __init__(self, folder, upstreams, host):
+    def __init__(self, folder, upstreams, *hosts):
         folder.mkdir()
         super().__init__(folder, upstreams, listen=("udp", "tls", "https", "quic", "h3"))
-        self.hosts = (host,)
+        self.hosts = hosts
 
     def move(self, host):
         """To another address, with the same ports."""
@@ -47,7 +47,7 @@ class Far(Sallyport):
 class Bootstrap(EndToEndTest):
     def setUp(self):
         super().setUp()
-        self.where = "127.0.0.2"
+        self.where = "127.0.0.2"  # or several of them
         self.origin = self.enter(FakeUpstream())
         self.resolver = self.enter(FakeUpstream(self.tell))
         self.far = self.enter(Far(self.folder / "far", [self.origin.url()], self.where))
@@ -57,9 +57,13 @@ class Bootstrap(EndToEndTest):
     def tell(self, asked):
         if asked.name != HOST:
             return nxdomain(asked)
-        if asked.rdtype != dns.rdatatype.A:
-            return nodata(asked)
-        return answer(asked, f"{HOST}. {DAY} IN A {self.where}")
+        places = [self.where] if isinstance(self.where, str) else self.where
+        records = [
+            f"{HOST}. {DAY} IN {kind} {place}"
+            for place in places
+            if (kind := "AAAA" if ":" in place else "A") == dns.rdatatype.to_text(asked.rdtype)
+        ]
+        return answer(asked, *records) if records else nodata(asked)
 
     def upstream(self, scheme="tls", resolvers=None, **more):
         path = "/dns-query" if scheme in ("https", "h3") else ""
@@ -140,6 +144,25 @@ class Bootstrap(EndToEndTest):
 
         self.resolver.script = tell
         with self.gateway() as gateway:
+            self.check_answered(gateway)
+
+    @unittest.skipUnless(has_ipv6(), "no IPv6 here")
+    def test_a_host_is_found_over_either_family_though_its_other_address_is_dead(self):
+        self.far = self.enter(Far(self.folder / "both", [self.origin.url()], "127.0.0.2", "::1"))
+        for self.where in (["::1"], ["::1", "127.0.0.3"], ["::2", "127.0.0.2"]):
+            for scheme in ("tls", "https", "quic", "h3"):
+                with self.subTest(where=self.where, scheme=scheme):
+                    name = f"{scheme}-{len(self.where)}-{self.where[0][2:]}"
+                    with self.gateway(self.upstream(scheme), name=name) as gateway:
+                        self.check_answered(gateway)
+                        self.check_answered(gateway)
+
+    def test_a_resolver_that_is_silent_of_one_family_holds_up_nobody(self):
+        self.resolver.script = lambda asked: (
+            self.tell(asked) if asked.rdtype == dns.rdatatype.A else SILENCE
+        )
+        # Whose silence takes one and a half seconds.
+        with self.gateway(self.upstream(timeout="1400ms")) as gateway:
             self.check_answered(gateway)
 
     # The next start.
