@@ -10,7 +10,7 @@ import dns.rdatatype
 from certificates import Authority
 from fake_upstream import SILENCE, FakeUpstream, answer, nodata, nxdomain
 from gateway import OK, UNREACHABLE, USAGE, Sallyport, run
-from harness import EndToEndTest, has_ipv6, until
+from harness import SLOWNESS, EndToEndTest, has_ipv6, until
 from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from peers import Knot
 from rfc import ADDRESS
@@ -216,6 +216,27 @@ class Bootstrap(EndToEndTest):
         with self.gateway(self.upstream(), {"url": self.origin.url()}) as gateway:
             for _ in range(3):
                 self.check_answered(gateway)
+
+    def test_who_rested_for_want_of_an_address_is_back_as_soon_as_it_is_known(self):
+        """By then it would rest for eight seconds more, and more than five of them would be left."""
+        self.resolver.script = lambda asked: SILENCE
+        gateway = self.gateway(self.upstream(timeout="500ms"), {"url": self.origin.url()})
+        gateway.settings["server"] = {"workers": 1}
+        self.enter(gateway)
+
+        def resting():
+            self.check_answered(gateway)
+            return gateway.metrics().total("sallyport_upstream_rests_total") >= 4
+
+        until(resting, "the fourth rest")
+        self.resolver.script = self.tell
+        until(lambda: self.lookups(gateway, "ok"), "the address")
+
+        def back():
+            self.check_answered(gateway)
+            return gateway.metrics().total("sallyport_upstream_replies_total", protocol="dot")
+
+        until(back, "an answer by who was looked up", 4 * SLOWNESS)
 
     def test_what_waits_does_not_hold_up_the_end(self):
         self.resolver.script = lambda asked: SILENCE
