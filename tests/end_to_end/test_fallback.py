@@ -5,14 +5,22 @@ import socket
 import threading
 import unittest
 
-from fake_upstream import FakeUpstream
+from fake_upstream import FakeUpstream, Reply, answer, nodata
 from gateway import Sallyport
 from harness import EndToEndTest, ready, until
-from messages import NOERROR, query, read
+from messages import A, NOERROR, query, read
 from relay import Relay
 from rfc import anything
 
+HOST = "gateway.example"  # that the far gateway has a certificate for
 OTHER_WAY, WANTED_WAY = "upstream is asked another way", "upstream is asked the wanted way again"
+
+
+def whereabouts(asked):
+    """Of HOST, a second late: as long as three handshakes may take."""
+    if asked.rdtype != A:
+        return nodata(asked)
+    return Reply(answer(asked, f"{HOST}. 300 IN A 127.0.0.1"), after=1.0)
 
 
 class Firewall(Relay):
@@ -78,26 +86,27 @@ class Firewall(Relay):
 
 
 class Fallback(EndToEndTest):
-    def start(self, scheme, other, *, closed=False, **table):
-        for name in ("inner", "outer"):
-            (self.folder / name).mkdir()
+    def start(self, scheme, other, *, closed=False):
+        self.start_far(scheme, other, closed)
+        self.start_near(f"{scheme}://127.0.0.1:{self.firewall.address[1]}", other)
+
+    def start_far(self, scheme, other, closed=False):
+        (self.folder / "inner").mkdir()
         fake = self.enter(FakeUpstream(anything))
         inner = self.enter(
             Sallyport(self.folder / "inner", [fake.url()], listen=("udp", scheme, other))
         )
+        self.authority = inner.authority
         self.firewall = Firewall(inner.address(scheme))
         self.firewall.closed = closed
         self.enter(self.firewall)
-        upstream = {
-            "url": f"{scheme}://127.0.0.1:{self.firewall.address[1]}",
-            "ca_file": inner.authority,
-            "fallback": other,
-            "links": 1,
-            **table,
-        }
+
+    def start_near(self, url, other, name="outer", **table):
+        (self.folder / name).mkdir()
+        upstream = {"url": url, "ca_file": self.authority, "fallback": other, "links": 1, **table}
         self.outer = self.enter(
             Sallyport(
-                self.folder / "outer", [upstream], listen=("udp", "tcp"), server={"workers": 1}
+                self.folder / name, [upstream], listen=("udp", "tcp"), server={"workers": 1}
             )
         )
         self.asked = 0
@@ -157,6 +166,20 @@ class Fallback(EndToEndTest):
         self.ask(20)
         self.assertGreater(self.fallbacks(), before)
         self.ask(20)
+
+    def test_an_address_that_comes_late_is_no_reason_to_go_the_other_way(self):
+        self.start_far("quic", "tls")
+        url = f"quic://{HOST}:{self.firewall.address[1]}"
+        with FakeUpstream(whereabouts) as resolver:
+            resolvers = [f"127.0.0.1:{resolver.port}"]
+
+            def waits(attempt):
+                self.start_near(url, "tls", f"near{attempt}", bootstrap_resolvers=resolvers)
+                self.ask(20)
+                return self.fallbacks() == 0 and OTHER_WAY not in self.outer.process.log()
+
+            # On a busy machine a handshake may take longer than we wait.
+            self.assertTrue(any(waits(attempt) for attempt in range(3)))
 
 
 if __name__ == "__main__":
