@@ -1,6 +1,7 @@
 """An upstream over QUIC with a second way over TCP, behind networks that let no UDP through, from the
 beginning, suddenly, and no longer. RFC 9250 §4.3 (fallback), RFC 8305 §5."""
 
+import json
 import socket
 import threading
 import unittest
@@ -123,6 +124,13 @@ class Fallback(EndToEndTest):
                 reply = read(flow.receive())
                 self.assertEqual(reply.rcode, NOERROR, reply)
 
+    def explained(self):
+        """How a question was answered that nobody has asked before."""
+        self.asked += 1
+        told = self.outer.verb("explain", f"n{self.asked}.example", "--json").stdout
+        (attempt,) = json.loads(told)["exchange"]["attempts"]
+        return attempt["outcome"]
+
     def none_falls_back(self):
         """Of twenty queries. On a busy machine the firewall keeps some for longer than we wait."""
         before = self.fallbacks()
@@ -139,6 +147,9 @@ class Fallback(EndToEndTest):
         before = self.fallbacks()
         self.ask(20)
         self.assertEqual(self.fallbacks(), before + 20)
+        self.assertEqual(self.explained(), "NOERROR over its fallback")
+        tested = self.outer.verb("upstream", "test").stdout
+        self.assertIn("NOERROR over its fallback", tested)
         self.firewall.closed = False
 
         def back():
@@ -147,6 +158,7 @@ class Fallback(EndToEndTest):
 
         until(back, "the wanted way to be tried again")
         until(self.none_falls_back, "twenty queries in a row over the wanted way")
+        until(lambda: self.explained() == "NOERROR", "an answer over the wanted way")
         replies = self.outer.metrics().total(
             "sallyport_upstream_replies_total", protocol=protocol
         )

@@ -72,7 +72,9 @@ Awaitable<base::Result<dns::KeptAnswer>> FallbackUpstream::exchange(Ask ask,
     if (other.answered()) {
       // A question that the wanted way had no answer to, although it stands, says nothing of it.
       if (wanted.begun() && !wanted_->is_connected()) fall_back();
-      co_return other.take();
+      Reply reply = other.take();
+      reply->by_fallback = true;
+      co_return reply;
     }
     if (wanted.failed() && (other.failed() || !located)) co_return wanted.take();
     const bool waited = located && base::Clock::now() >= look;
