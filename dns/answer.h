@@ -34,6 +34,7 @@ struct KeptAnswer {
   bool has_ede = false;
   Ede ede = Ede::other;
   std::string ede_text;
+  bool by_fallback = false;  ///< fresh from an upstream, over its second way
 
   [[nodiscard]] AnswerView view() const {
     return {wire, ttl_offsets, rcode, has_ede, ede, ede_text};

@@ -170,7 +170,8 @@ std::expected<std::shared_ptr<upstreams::Sets>, std::string> Worker::make_upstre
       auto made = transports::make_upstream(upstream, upstream_context_);
       if (!made) return std::unexpected{std::move(made.error())};
       entrants.push_back(
-          {std::move(*made), upstream.timeout, upstream.weight, upstream.line.number});
+          {std::move(*made), upstream.timeout, upstream.weight, upstream.line.number,
+           transports::host_of(upstream, upstream_context_.hosts)});
     }
     sets->add(std::make_shared<upstreams::UpstreamSet>(terms, std::move(entrants), context));
   }

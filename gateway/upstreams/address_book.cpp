@@ -22,6 +22,8 @@ using std::chrono::system_clock;
 
 constexpr milliseconds ask_most{1500};  // three datagrams, and TCP when the answer is truncated
 constexpr milliseconds tick{5};
+// So long who waits for an IPv4 address waits for the other family, too. RFC 8305 §3.
+constexpr milliseconds resolution_delay{50};
 
 std::string joined(const auto& values) {
   std::string out;
@@ -53,7 +55,8 @@ struct AddressBook::Entry {
                                       {{"host", host}, {"result", "ok"}})),
         not_looked_up(book.sheet_.counter("sallyport_bootstrap_lookups_total",
                                           {{"host", host}, {"result", "failed"}})),
-        woken(book.context_.get_executor()) {}
+        woken(book.context_.get_executor()),
+        delayed(book.context_.get_executor()) {}
 
   [[nodiscard]] bool is_for(const conf::Upstream& upstream) const {
     return host == upstream.host && resolvers == upstream.bootstrap_resolvers;
@@ -77,6 +80,7 @@ struct AddressBook::Entry {
   LookupTimes times;
   std::string complaint;  // told once
   transports::Timer woken;
+  transports::Timer delayed;  // what is told of the first family alone
 };
 
 /// What a resolver says of one family.
@@ -245,11 +249,11 @@ transports::Awaitable<void> AddressBook::look_up(Entry& entry) {
   for (std::size_t i = 0; i < entry.asked.size(); ++i) {
     const std::size_t at = (entry.first + i) % entry.asked.size();
     const Answered v4 = co_await ask(entry, *entry.asked[at], dns::RrType::a);
-    // Who waits does not wait for the other family, too.
     if (!v4.found.addresses.empty() && entry.row.addresses.empty())
-      entry.known->tell(in_turn(v4.found.addresses, {}));
+      tell_later(entry, in_turn(v4.found.addresses, {}));
     const Answered v6 =
         v4.ok ? co_await ask(entry, *entry.asked[at], dns::RrType::aaaa) : Answered{};
+    entry.delayed.cancel();
     if (!v4.found.addresses.empty() || !v6.found.addresses.empty()) {
       entry.first = at;
       co_return found(entry, v4, v6);
@@ -258,6 +262,16 @@ transports::Awaitable<void> AddressBook::look_up(Entry& entry) {
     why += v4.why;
   }
   failed(entry, why);
+}
+
+/// Unless more is known by then.
+void AddressBook::tell_later(Entry& entry, Addresses addresses) {
+  entry.delayed.expires_after(resolution_delay);
+  entry.delayed.async_wait([known = std::weak_ptr<transports::KnownHost>{entry.known}, addresses = std::move(addresses)](
+                               boost::system::error_code error) {
+    const std::shared_ptr<transports::KnownHost> host = known.lock();
+    if (!error && host && host->version() == 0) host->tell(addresses);
+  });
 }
 
 transports::Awaitable<AddressBook::Answered> AddressBook::ask(Entry& entry,
@@ -330,6 +344,7 @@ void AddressBook::drop_ours(const Entry& entry, Addresses& addresses) {
 
 void AddressBook::network_changed() {
   for (const std::shared_ptr<Entry>& entry : entries()) {
+    for (const auto& resolver : entry->asked) resolver->network_changed();
     entry->times.network_changed(base::Clock::now());
     entry->woken.cancel();
   }

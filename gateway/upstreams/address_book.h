@@ -67,6 +67,7 @@ class AddressBook final : public transports::Hosts {
   void take_remembered(Entry& entry);
   transports::Awaitable<void> tend(std::shared_ptr<Entry> entry);
   transports::Awaitable<void> look_up(Entry& entry);
+  void tell_later(Entry& entry, Addresses addresses);
   transports::Awaitable<Answered> ask(Entry& entry, transports::Upstream& resolver,
                                       dns::RrType type);
   void found(Entry& entry, const Answered& v4, const Answered& v6);

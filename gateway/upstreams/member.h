@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "gateway/upstreams/choice.h"
 #include "gateway/upstreams/health.h"
+#include "transports/upstreams/known_host.h"
 #include "transports/upstreams/pace.h"
 #include "transports/upstreams/upstream.h"
 
@@ -43,6 +44,8 @@ struct Entrant {
   std::chrono::milliseconds timeout = conf::Upstream::timeout_bounds.usual;
   std::uint32_t weight = 1;
   std::size_t line = 0;  ///< in the configuration
+  /// Null when it is not looked up where the upstream is.
+  std::shared_ptr<transports::KnownHost> host = nullptr;
 };
 
 class Member {
@@ -57,6 +60,7 @@ class Member {
   [[nodiscard]] std::string_view name() const { return entrant_.upstream->name(); }
   [[nodiscard]] std::chrono::milliseconds timeout() const { return entrant_.timeout; }
   [[nodiscard]] std::size_t line() const { return entrant_.line; }
+  [[nodiscard]] const std::shared_ptr<transports::KnownHost>& host() const { return entrant_.host; }
   [[nodiscard]] const Health& health() const { return health_; }
   [[nodiscard]] const transports::Pace& pace() const { return pace_; }
   [[nodiscard]] Candidate candidate() const;

@@ -38,6 +38,10 @@ bool is_believed(const dns::KeptAnswer& answer) {
 
 }  // namespace
 
+std::string outcome_of(const dns::KeptAnswer& reply) {
+  return dns::to_text(reply.rcode) + (reply.by_fallback ? " over its fallback" : "");
+}
+
 Race::Race() {
   for (Try& one : tries_) one.race = this;
 }
@@ -167,7 +171,7 @@ bool Race::is_at_fault(const Try& one, const base::Error& error) const {
 }
 
 void Race::take_reply(Try& one, Reply reply, base::TimePoint now) {
-  if (trace_ != nullptr) one.outcome = dns::to_text(reply->rcode);
+  if (trace_ != nullptr) one.outcome = outcome_of(*reply);
   Member& member = member_of(one);
   member.replied(one.began, now);
   if (is_believed(*reply)) return win(one, std::move(*reply), now);

@@ -35,6 +35,8 @@ struct TriedUpstream {
   base::Clock::duration took{};
   std::string outcome;  ///< "NOERROR", or what went wrong
 };
+/// For people: "NOERROR", "NOERROR over its fallback".
+std::string outcome_of(const dns::KeptAnswer& reply);
 using Trace = std::vector<TriedUpstream>;
 
 class Race final : public transports::Spare, private transports::TimerWheel::Entry {

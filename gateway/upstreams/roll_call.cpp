@@ -36,7 +36,7 @@ void RollCall::replied(std::size_t index, base::TimePoint asked,
   Called& one = called_[index];
   one.took = base::Clock::now() - asked;
   one.answered = reply.has_value();
-  one.outcome = reply ? dns::to_text(reply->rcode) : std::move(reply.error().context);
+  one.outcome = reply ? outcome_of(*reply) : std::move(reply.error().context);
 }
 
 }  // namespace gateway::upstreams

@@ -12,6 +12,13 @@
 
 namespace gateway::upstreams {
 
+/// Who could not be reached may be there where its host is found now.
+UpstreamSet::Watched::Watched(UpstreamSet& of, Entrant entrant, base::MetricSheet& sheet)
+    : set(of), member(std::move(entrant), sheet) {
+  if (const std::shared_ptr<transports::KnownHost>& host = member.host())
+    whereabouts.emplace(of.context_.executor, host, [this] { set.probe_if_unwell(*this); });
+}
+
 UpstreamSet::UpstreamSet(conf::Set terms, std::vector<Entrant> entrants, const SetContext& context)
     : terms_(std::move(terms)),
       context_(context),
@@ -107,7 +114,7 @@ std::size_t UpstreamSet::network_changed() {
   std::size_t moved = 0;
   for (const auto& watched : watched_) {
     if (watched->member.upstream().network_changed()) ++moved;
-    if (watched->member.health().standing() != Standing::well) probe(*watched);
+    probe_if_unwell(*watched);
   }
   return moved;
 }
@@ -119,6 +126,10 @@ void UpstreamSet::schedule_probe(Watched& watched, base::TimePoint now) {
   } else if (terms_.probe_every.count() != 0) {
     watched.probe_at(now + terms_.probe_every);
   }
+}
+
+void UpstreamSet::probe_if_unwell(Watched& watched) {
+  if (watched.member.health().standing() != Standing::well) probe(watched);
 }
 
 void UpstreamSet::probe(Watched& watched) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "transports/awaitable.h"
 #include "transports/timer_wheel.h"
 #include "transports/upstreams/hedge_budget.h"
+#include "transports/upstreams/known_host.h"
 #include "transports/upstreams/random.h"
 #include "transports/upstreams/upstream.h"
 
@@ -109,8 +111,7 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
  private:
   /// A member and the time of its next probe.
   struct Watched final : private transports::TimerWheel::Entry {
-    Watched(UpstreamSet& of, Entrant entrant, base::MetricSheet& sheet)
-        : set(of), member(std::move(entrant), sheet) {}
+    Watched(UpstreamSet& of, Entrant entrant, base::MetricSheet& sheet);
     void probe_at(base::TimePoint when) { set.context_.timers.set(*this, when); }
     void forget() { set.context_.timers.clear(*this); }
     void on_deadline(base::TimePoint /*now*/) override { set.probe(*this); }
@@ -118,10 +119,12 @@ class UpstreamSet final : public std::enable_shared_from_this<UpstreamSet> {
     UpstreamSet& set;
     Member member;
     bool probing = false;
+    std::optional<transports::HostListener> whereabouts;
   };
 
   template <class Change>
   void change_health(Member& member, base::TimePoint now, Change change);
+  void probe_if_unwell(Watched& watched);
   void probe(Watched& watched);
   void probed(Watched& watched, base::TimePoint asked, base::Result<dns::KeptAnswer> reply);
   void schedule_probe(Watched& watched, base::TimePoint now);

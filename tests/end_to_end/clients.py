@@ -1,14 +1,13 @@
 """Clients that speak to a server through bare sockets: UDP, and TCP and DoT with many in flight."""
 
 import contextlib
-import select
 import selectors
 import socket
 import ssl
 import struct
 import time
 
-from harness import PATIENCE
+from harness import PATIENCE, ready
 
 
 class Closed(Exception):
@@ -66,7 +65,7 @@ class Flow:
         return self._ready.pop(0)
 
     def _wait(self, seconds):
-        select.select([self._socket], [], [], seconds)
+        ready([self._socket], seconds=seconds)
 
     def ask(self, wire, seconds=None):
         """Sends one query and gives the answer with its id."""
@@ -93,7 +92,7 @@ class Udp(Flow):
         try:
             self._socket.send(wire)
         except BlockingIOError:
-            select.select([], [self._socket], [], PATIENCE)
+            ready([], [self._socket], PATIENCE)
             self._socket.send(wire)
 
     def messages(self):
@@ -148,7 +147,7 @@ class Stream(Flow):
                 self._refuses = True
 
     def _wait(self, seconds):
-        select.select([self._socket], [self._socket] if self._out else [], [], seconds)
+        ready([self._socket], [self._socket] if self._out else [], seconds)
         self.flush()
 
     def _read(self):

@@ -1,7 +1,6 @@
 """A DoQ client of one connection by hand: aioquic's connection over a socket of ours, so that streams
 can be used in ways that no library would. RFC 9250."""
 
-import select
 import socket
 import struct
 import time
@@ -9,7 +8,7 @@ import time
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic import events
-from harness import PATIENCE
+from harness import PATIENCE, ready
 
 NO_ERROR, INTERNAL_ERROR, PROTOCOL_ERROR, REQUEST_CANCELLED, EXCESSIVE_LOAD = range(5)
 
@@ -95,7 +94,7 @@ class DoqClient:
         """What comes within that time; at once when there is something."""
         timer = self.quic.get_timer()
         wait = seconds if timer is None else max(0.0, min(seconds, timer - time.monotonic()))
-        select.select([self.socket], [], [], wait)
+        ready([self.socket], seconds=wait)
         while True:
             try:
                 data = self.socket.recv(65535)

@@ -6,9 +6,11 @@ that ends with another status than it should or that a sanitizer complained abou
 
 import contextlib
 import functools
+import math
 import os
 import pathlib
 import random
+import select
 import shutil
 import signal
 import socket
@@ -50,6 +52,20 @@ def until(condition, what, seconds=None):
             raise AssertionError(f"waited in vain for: {what}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def ready(reading, writing=(), seconds=0.0):
+    """Those of `reading` that have something, or an end, within that time; none also when one of
+    `writing` takes something. By poll(2), which unlike select() knows of more than 1,024 descriptors."""
+    waiting = select.poll()
+    wanted = {}
+    for sockets, events in ((reading, select.POLLIN), (writing, select.POLLOUT)):
+        for each in sockets:
+            wanted[each.fileno()] = wanted.get(each.fileno(), 0) | events
+    for descriptor, events in wanted.items():
+        waiting.register(descriptor, events)
+    happened = dict(waiting.poll(math.ceil(seconds * 1000)))
+    return [each for each in reading if happened.get(each.fileno(), 0) & ~select.POLLOUT]
 
 
 @functools.cache

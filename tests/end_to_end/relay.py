@@ -4,10 +4,11 @@ forgets, as a NAT does, from which port it spoke to the server."""
 import heapq
 import itertools
 import random
-import select
 import socket
 import threading
 import time
+
+from harness import ready
 
 
 class Relay:
@@ -51,8 +52,8 @@ class Relay:
             wait = 0.02
             if self._late:
                 wait = max(0.0, min(wait, self._late[0][0] - time.monotonic()))
-            for ready in select.select([self._near, *self._far], [], [], wait)[0]:
-                self._read(ready)
+            for each in ready([self._near, *self._far], seconds=wait):
+                self._read(each)
             now = time.monotonic()
             while self._late and self._late[0][0] <= now:
                 _, _, data, to_server = heapq.heappop(self._late)
@@ -64,13 +65,13 @@ class Relay:
                 self._far = [self._open()]
                 self.rebound += 1
 
-    def _read(self, ready):
+    def _read(self, sock):
         for _ in range(64):
             try:
-                data, source = ready.recvfrom(65535)
+                data, source = sock.recvfrom(65535)
             except (BlockingIOError, ConnectionRefusedError, OSError):
                 return
-            to_server = ready is self._near
+            to_server = sock is self._near
             if to_server:
                 self._client = source
             if self._random.random() < self.loss:

@@ -10,7 +10,7 @@ import dns.rdatatype
 from certificates import Authority
 from fake_upstream import SILENCE, FakeUpstream, answer, nodata, nxdomain
 from gateway import OK, UNREACHABLE, USAGE, Sallyport, run
-from harness import EndToEndTest, until
+from harness import SLOWNESS, EndToEndTest, has_ipv6, until
 from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from peers import Knot
 from rfc import ADDRESS
@@ -31,10 +31,10 @@ far.example. 300 IN A 127.0.0.2
 class Far(Sallyport):
     """The upstream: a gateway at an address of its own."""
 
-    def __init__(self, folder, upstreams, host):
+    def __init__(self, folder, upstreams, *hosts):
         folder.mkdir()
         super().__init__(folder, upstreams, listen=("udp", "tls", "https", "quic", "h3"))
-        self.hosts = (host,)
+        self.hosts = hosts
 
     def move(self, host):
         """To another address, with the same ports."""
@@ -47,7 +47,7 @@ class Far(Sallyport):
 class Bootstrap(EndToEndTest):
     def setUp(self):
         super().setUp()
-        self.where = "127.0.0.2"
+        self.where = "127.0.0.2"  # or several of them
         self.origin = self.enter(FakeUpstream())
         self.resolver = self.enter(FakeUpstream(self.tell))
         self.far = self.enter(Far(self.folder / "far", [self.origin.url()], self.where))
@@ -57,9 +57,13 @@ class Bootstrap(EndToEndTest):
     def tell(self, asked):
         if asked.name != HOST:
             return nxdomain(asked)
-        if asked.rdtype != dns.rdatatype.A:
-            return nodata(asked)
-        return answer(asked, f"{HOST}. {DAY} IN A {self.where}")
+        places = [self.where] if isinstance(self.where, str) else self.where
+        records = [
+            f"{HOST}. {DAY} IN {kind} {place}"
+            for place in places
+            if (kind := "AAAA" if ":" in place else "A") == dns.rdatatype.to_text(asked.rdtype)
+        ]
+        return answer(asked, *records) if records else nodata(asked)
 
     def upstream(self, scheme="tls", resolvers=None, **more):
         path = "/dns-query" if scheme in ("https", "h3") else ""
@@ -142,6 +146,25 @@ class Bootstrap(EndToEndTest):
         with self.gateway() as gateway:
             self.check_answered(gateway)
 
+    @unittest.skipUnless(has_ipv6(), "no IPv6 here")
+    def test_a_host_is_found_over_either_family_though_its_other_address_is_dead(self):
+        self.far = self.enter(Far(self.folder / "both", [self.origin.url()], "127.0.0.2", "::1"))
+        for self.where in (["::1"], ["::1", "127.0.0.3"], ["::2", "127.0.0.2"]):
+            for scheme in ("tls", "https", "quic", "h3"):
+                with self.subTest(where=self.where, scheme=scheme):
+                    name = f"{scheme}-{len(self.where)}-{self.where[0][2:]}"
+                    with self.gateway(self.upstream(scheme), name=name) as gateway:
+                        self.check_answered(gateway)
+                        self.check_answered(gateway)
+
+    def test_a_resolver_that_is_silent_of_one_family_holds_up_nobody(self):
+        self.resolver.script = lambda asked: (
+            self.tell(asked) if asked.rdtype == dns.rdatatype.A else SILENCE
+        )
+        # Whose silence takes one and a half seconds.
+        with self.gateway(self.upstream(timeout="1400ms")) as gateway:
+            self.check_answered(gateway)
+
     # The next start.
 
     def test_what_was_found_serves_the_next_start_without_anybody_to_ask(self):
@@ -193,6 +216,27 @@ class Bootstrap(EndToEndTest):
         with self.gateway(self.upstream(), {"url": self.origin.url()}) as gateway:
             for _ in range(3):
                 self.check_answered(gateway)
+
+    def test_who_rested_for_want_of_an_address_is_back_as_soon_as_it_is_known(self):
+        """By then it would rest for eight seconds more, and more than five of them would be left."""
+        self.resolver.script = lambda asked: SILENCE
+        gateway = self.gateway(self.upstream(timeout="500ms"), {"url": self.origin.url()})
+        gateway.settings["server"] = {"workers": 1}
+        self.enter(gateway)
+
+        def resting():
+            self.check_answered(gateway)
+            return gateway.metrics().total("sallyport_upstream_rests_total") >= 4
+
+        until(resting, "the fourth rest")
+        self.resolver.script = self.tell
+        until(lambda: self.lookups(gateway, "ok"), "the address")
+
+        def back():
+            self.check_answered(gateway)
+            return gateway.metrics().total("sallyport_upstream_replies_total", protocol="dot")
+
+        until(back, "an answer by who was looked up", 4 * SLOWNESS)
 
     def test_what_waits_does_not_hold_up_the_end(self):
         self.resolver.script = lambda asked: SILENCE

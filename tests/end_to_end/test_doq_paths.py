@@ -1,14 +1,13 @@
 """DoQ over ways that lose, delay, repeat and reorder, and from addresses that change, with two
 workers. RFC 9000 §8.2, §9.3, §13.3; RFC 9250 §5.5.1."""
 
-import select
 import socket
 import time
 import unittest
 
 from doq_client import DoqClient
 from fake_upstream import HOLD
-from harness import QUICK, until
+from harness import QUICK, ready, until
 from messages import NOERROR, TXT, query, read
 from quic_forger import PADDING, PING, Forger
 from relay import Relay
@@ -73,7 +72,7 @@ class Paths(RfcTest):
     @staticmethod
     def came_to(where):
         found = []
-        while select.select([where], [], [], 0)[0]:
+        while ready([where]):
             found.append(where.recv(65535))
         return found
 

@@ -1,19 +1,27 @@
 """An upstream over QUIC with a second way over TCP, behind networks that let no UDP through, from the
 beginning, suddenly, and no longer. RFC 9250 §4.3 (fallback), RFC 8305 §5."""
 
-import select
+import json
 import socket
 import threading
 import unittest
 
-from fake_upstream import FakeUpstream
+from fake_upstream import FakeUpstream, Reply, answer, nodata
 from gateway import Sallyport
-from harness import EndToEndTest, until
-from messages import NOERROR, query, read
+from harness import EndToEndTest, ready, until
+from messages import A, NOERROR, query, read
 from relay import Relay
 from rfc import anything
 
+HOST = "gateway.example"  # that the far gateway has a certificate for
 OTHER_WAY, WANTED_WAY = "upstream is asked another way", "upstream is asked the wanted way again"
+
+
+def whereabouts(asked):
+    """Of HOST, a second late: as long as three handshakes may take."""
+    if asked.rdtype != A:
+        return nodata(asked)
+    return Reply(answer(asked, f"{HOST}. 300 IN A 127.0.0.1"), after=1.0)
 
 
 class Firewall(Relay):
@@ -56,49 +64,50 @@ class Firewall(Relay):
     def _carry(self):
         peers = {}
         while not self._ending.is_set():
-            for ready in select.select([self._listener, *peers], [], [], 0.02)[0]:
-                if ready is self._listener:
-                    near, far = ready.accept()[0], socket.create_connection(self.server)
+            for each in ready([self._listener, *peers], seconds=0.02):
+                if each is self._listener:
+                    near, far = each.accept()[0], socket.create_connection(self.server)
                     peers |= {near: far, far: near}
                     continue
-                if ready not in peers:
+                if each not in peers:
                     continue
                 try:
-                    data = ready.recv(65536)
+                    data = each.recv(65536)
                     if data:
-                        peers[ready].sendall(data)
+                        peers[each].sendall(data)
                         continue
                 except OSError:
                     pass
-                other = peers.pop(ready)
+                other = peers.pop(each)
                 del peers[other]
-                ready.close()
+                each.close()
                 other.close()
         for each in [self._listener, *peers]:
             each.close()
 
 
 class Fallback(EndToEndTest):
-    def start(self, scheme, other, *, closed=False, **table):
-        for name in ("inner", "outer"):
-            (self.folder / name).mkdir()
+    def start(self, scheme, other, *, closed=False):
+        self.start_far(scheme, other, closed)
+        self.start_near(f"{scheme}://127.0.0.1:{self.firewall.address[1]}", other)
+
+    def start_far(self, scheme, other, closed=False):
+        (self.folder / "inner").mkdir()
         fake = self.enter(FakeUpstream(anything))
         inner = self.enter(
             Sallyport(self.folder / "inner", [fake.url()], listen=("udp", scheme, other))
         )
+        self.authority = inner.authority
         self.firewall = Firewall(inner.address(scheme))
         self.firewall.closed = closed
         self.enter(self.firewall)
-        upstream = {
-            "url": f"{scheme}://127.0.0.1:{self.firewall.address[1]}",
-            "ca_file": inner.authority,
-            "fallback": other,
-            "links": 1,
-            **table,
-        }
+
+    def start_near(self, url, other, name="outer", **table):
+        (self.folder / name).mkdir()
+        upstream = {"url": url, "ca_file": self.authority, "fallback": other, "links": 1, **table}
         self.outer = self.enter(
             Sallyport(
-                self.folder / "outer", [upstream], listen=("udp", "tcp"), server={"workers": 1}
+                self.folder / name, [upstream], listen=("udp", "tcp"), server={"workers": 1}
             )
         )
         self.asked = 0
@@ -114,6 +123,13 @@ class Fallback(EndToEndTest):
             for _ in range(count):
                 reply = read(flow.receive())
                 self.assertEqual(reply.rcode, NOERROR, reply)
+
+    def explained(self):
+        """How a question was answered that nobody has asked before."""
+        self.asked += 1
+        told = self.outer.verb("explain", f"n{self.asked}.example", "--json").stdout
+        (attempt,) = json.loads(told)["exchange"]["attempts"]
+        return attempt["outcome"]
 
     def none_falls_back(self):
         """Of twenty queries. On a busy machine the firewall keeps some for longer than we wait."""
@@ -131,6 +147,9 @@ class Fallback(EndToEndTest):
         before = self.fallbacks()
         self.ask(20)
         self.assertEqual(self.fallbacks(), before + 20)
+        self.assertEqual(self.explained(), "NOERROR over its fallback")
+        tested = self.outer.verb("upstream", "test").stdout
+        self.assertIn("NOERROR over its fallback", tested)
         self.firewall.closed = False
 
         def back():
@@ -139,6 +158,7 @@ class Fallback(EndToEndTest):
 
         until(back, "the wanted way to be tried again")
         until(self.none_falls_back, "twenty queries in a row over the wanted way")
+        until(lambda: self.explained() == "NOERROR", "an answer over the wanted way")
         replies = self.outer.metrics().total(
             "sallyport_upstream_replies_total", protocol=protocol
         )
@@ -158,6 +178,20 @@ class Fallback(EndToEndTest):
         self.ask(20)
         self.assertGreater(self.fallbacks(), before)
         self.ask(20)
+
+    def test_an_address_that_comes_late_is_no_reason_to_go_the_other_way(self):
+        self.start_far("quic", "tls")
+        url = f"quic://{HOST}:{self.firewall.address[1]}"
+        with FakeUpstream(whereabouts) as resolver:
+            resolvers = [f"127.0.0.1:{resolver.port}"]
+
+            def waits(attempt):
+                self.start_near(url, "tls", f"near{attempt}", bootstrap_resolvers=resolvers)
+                self.ask(20)
+                return self.fallbacks() == 0 and OTHER_WAY not in self.outer.process.log()
+
+            # On a busy machine a handshake may take longer than we wait.
+            self.assertTrue(any(waits(attempt) for attempt in range(3)))
 
 
 if __name__ == "__main__":

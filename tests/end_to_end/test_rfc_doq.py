@@ -2,7 +2,6 @@
 
 import os
 import random
-import select
 import socket
 import struct
 import time
@@ -17,7 +16,7 @@ from doq_client import (
     framed,
 )
 from fake_upstream import SILENCE
-from harness import run_peer, until
+from harness import ready, run_peer, until
 from messages import NOERROR, query, read
 from quic_forger import CRYPTO, FrameClient
 from rfc import RfcTest, anything, few
@@ -206,7 +205,7 @@ class Rfc9000(DoqTest):
         client.dropping = True  # nothing more leaves
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
-            select.select([client.socket], [], [], 0.05)
+            ready([client.socket], seconds=0.05)
             try:
                 client.received += len(client.socket.recv(65535))
             except BlockingIOError:

@@ -121,12 +121,23 @@ Awaitable<std::optional<Failure>> Connection::connect(const base::Endpoint& endp
   sockaddr_storage peer{};
   socklen_t peer_size = sizeof peer;
   if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0)
-    co_return std::nullopt;
+    co_return forget_writability();
   int error = 0;
   socklen_t error_size = sizeof error;
   ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &error_size);
   if (error != 0) co_return fail(reason_of(error), text_of(error));
   co_return fail(Reason::timeout, "no connection in time");
+}
+
+/// Asio goes on to ask for news of a socket's room once somebody has waited for that: each segment
+/// that the peer confirms would wake us. A new registration has forgotten it.
+std::optional<Failure> Connection::forget_writability() {
+  const int descriptor = descriptor_.release();
+  boost::system::error_code error;
+  descriptor_.assign(descriptor, error);
+  if (!error) return std::nullopt;
+  ::close(descriptor);
+  return fail(Reason::ours, error.message());
 }
 
 Awaitable<std::optional<Failure>> Connection::pass_proxy(const base::Endpoint* place,

@@ -73,6 +73,7 @@ class Connection {
 
   Awaitable<std::optional<Failure>> open_at(const base::Endpoint* place, base::TimePoint limit);
   Awaitable<std::optional<Failure>> connect(const base::Endpoint& endpoint, base::TimePoint limit);
+  std::optional<Failure> forget_writability();
   Awaitable<std::optional<Failure>> pass_proxy(const base::Endpoint* place, base::TimePoint limit);
   Awaitable<std::optional<Failure>> shake_hands(base::TimePoint limit);
   void start_again();

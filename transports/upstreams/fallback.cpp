@@ -58,7 +58,13 @@ Awaitable<base::Result<dns::KeptAnswer>> FallbackUpstream::exchange(Ask ask,
     probe(ask, deadline);
   }
   base::TimePoint look = base::Clock::now() + patience;
+  bool located = wanted_->is_located();
   for (;;) {
+    // Only now it is dialled: that an address came late says nothing of UDP.
+    if (!located && wanted_->is_located()) {
+      located = true;
+      look = base::Clock::now() + patience;
+    }
     if (wanted.answered()) {
       come_back();
       co_return wanted.take();
@@ -66,11 +72,13 @@ Awaitable<base::Result<dns::KeptAnswer>> FallbackUpstream::exchange(Ask ask,
     if (other.answered()) {
       // A question that the wanted way had no answer to, although it stands, says nothing of it.
       if (wanted.begun() && !wanted_->is_connected()) fall_back();
-      co_return other.take();
+      Reply reply = other.take();
+      reply->by_fallback = true;
+      co_return reply;
     }
-    if (wanted.failed() && other.failed()) co_return wanted.take();
-    if (!other.begun() &&
-        (wanted.failed() || (base::Clock::now() >= look && !wanted_->is_connected()))) {
+    if (wanted.failed() && (other.failed() || !located)) co_return wanted.take();
+    const bool waited = located && base::Clock::now() >= look;
+    if (!other.begun() && (wanted.failed() || (waited && !wanted_->is_connected()))) {
       ask_other(other, ask, deadline);
       continue;
     }

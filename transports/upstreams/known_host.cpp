@@ -21,9 +21,12 @@ bool KnownHost::tell(Addresses addresses) {
   if (addresses.empty() || addresses == addresses_) return false;
   addresses_ = std::move(addresses);
   ++version_;
-  // On its own loop. It is in the list for as long as it waits there, and so its loop lives.
-  for (const std::shared_ptr<Timer>& timer : waiting_)
-    boost::asio::post(timer->get_executor(), [timer] { timer->cancel(); });
+  // It is in the list for as long as it listens, and so its loop lives.
+  for (const std::shared_ptr<Listening>& each : listening_) {
+    boost::asio::post(each->executor, [each] {
+      if (each->told) each->told();
+    });
+  }
   return true;
 }
 
@@ -40,17 +43,30 @@ std::vector<base::Endpoint> places_of(const conf::Upstream& upstream, const Know
   return places;
 }
 
-HostWaiter::HostWaiter(Executor executor, std::shared_ptr<KnownHost> host)
-    : host_(std::move(host)), woken_(host_ ? std::make_shared<Timer>(executor) : nullptr) {
-  if (!host_) return;
-  const std::scoped_lock lock{host_->mutex_};
-  host_->waiting_.push_back(woken_);
+std::shared_ptr<KnownHost> host_of(const conf::Upstream& upstream, Hosts* hosts) {
+  if (upstream.bootstrap_resolvers.empty() || hosts == nullptr) return nullptr;
+  return hosts->find(upstream);
 }
 
-HostWaiter::~HostWaiter() {
-  if (!host_) return;
+HostListener::HostListener(const Executor& executor, std::shared_ptr<KnownHost> host,
+                           std::function<void()> told)
+    : host_(std::move(host)),
+      listening_(std::make_shared<KnownHost::Listening>(executor, std::move(told))) {
   const std::scoped_lock lock{host_->mutex_};
-  std::erase(host_->waiting_, woken_);
+  host_->listening_.push_back(listening_);
+}
+
+HostListener::~HostListener() {
+  listening_->told = nullptr;  // what is posted already finds nobody
+  const std::scoped_lock lock{host_->mutex_};
+  std::erase(host_->listening_, listening_);
+}
+
+HostWaiter::HostWaiter(const Executor& executor, std::shared_ptr<KnownHost> host)
+    : host_(std::move(host)) {
+  if (!host_) return;
+  woken_ = std::make_shared<Timer>(executor);
+  listener_.emplace(executor, host_, [timer = woken_] { timer->cancel(); });
 }
 
 Awaitable<std::vector<base::Endpoint>> HostWaiter::places(const conf::Upstream& upstream,

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,14 +44,19 @@ class KnownHost {
   void tell_ignorance(std::string clause);
 
  private:
+  friend class HostListener;
   friend class HostWaiter;
+  struct Listening {
+    Executor executor;
+    std::function<void()> told;  // null once nobody listens
+  };
 
   const std::function<void()> unreachable_;
   std::atomic<std::uint64_t> version_{0};
   mutable std::mutex mutex_;
   Addresses addresses_;  // these three under the mutex
   std::string ignorance_;
-  std::vector<std::shared_ptr<Timer>> waiting_;
+  std::vector<std::shared_ptr<Listening>> listening_;
 };
 
 /// Who looks hosts up, or knows who does. Outlives the upstreams.
@@ -63,14 +69,31 @@ class Hosts {
   ~Hosts() = default;
 };
 
+/// Where the upstream is, if that has to be looked up; null where its configuration says it.
+std::shared_ptr<KnownHost> host_of(const conf::Upstream& upstream, Hosts* hosts);
+
 /// Where an upstream is by now; `host` is null for one whose configuration says it.
 std::vector<base::Endpoint> places_of(const conf::Upstream& upstream, const KnownHost* host);
+
+/// Is told, on its own loop, whenever the host's addresses are others than before.
+class HostListener {
+ public:
+  HostListener(const Executor& executor, std::shared_ptr<KnownHost> host,
+               std::function<void()> told);
+  ~HostListener();
+  HostListener(const HostListener&) = delete;
+  HostListener& operator=(const HostListener&) = delete;
+
+ private:
+  std::shared_ptr<KnownHost> host_;
+  std::shared_ptr<KnownHost::Listening> listening_;
+};
 
 /// A dial's view of its upstream's places. Owned by the connection that is dialled.
 class HostWaiter {
  public:
-  HostWaiter(Executor executor, std::shared_ptr<KnownHost> host);
-  ~HostWaiter();
+  HostWaiter(const Executor& executor, std::shared_ptr<KnownHost> host);
+  ~HostWaiter() = default;
   HostWaiter(const HostWaiter&) = delete;
   HostWaiter& operator=(const HostWaiter&) = delete;
 
@@ -89,6 +112,7 @@ class HostWaiter {
  private:
   std::shared_ptr<KnownHost> host_;
   std::shared_ptr<Timer> woken_;  // null when nothing has to be looked up
+  std::optional<HostListener> listener_;
   bool given_up_ = false;
 };
 

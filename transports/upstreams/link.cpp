@@ -8,9 +8,7 @@ namespace transports {
 
 LinkTerms::LinkTerms(const conf::Upstream& settings, const UpstreamContext& context)
     : upstream(settings),
-      host(settings.bootstrap_resolvers.empty() || context.hosts == nullptr
-               ? nullptr
-               : context.hosts->find(settings)),
+      host(host_of(settings, context.hosts)),
       executor(context.executor),
       random(context.random),
       log(context.log),

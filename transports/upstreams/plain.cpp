@@ -15,6 +15,15 @@ void PlainUpstream::begin(Ask ask, base::TimePoint deadline, Asker& asker,
   parts_.exchanges.take(parts_).begin(std::move(ask), deadline, asker);
 }
 
+/// Each burst of queries goes the way there is; those that wait have gone the old one.
+bool PlainUpstream::network_changed() {
+  const bool tcp = parts_.tcp.network_changed();
+  if (!parts_.way_changed()) return tcp;
+  const bool any = parts_.under_way.count() > 0;
+  parts_.ask_afresh();
+  return tcp || any;
+}
+
 Awaitable<void> PlainUpstream::close(base::TimePoint drain_until) {
   parts_.closing = true;
   co_await parts_.under_way.none_left(drain_until);

@@ -17,8 +17,7 @@ class PlainUpstream final : public Upstream {
   Awaitable<base::Result<dns::KeptAnswer>> exchange(Ask ask, base::TimePoint deadline) override;
   void begin(Ask ask, base::TimePoint deadline, Asker& asker, const Executor& executor) override;
   [[nodiscard]] std::string_view name() const override { return parts_.upstream.url; }
-  /// Over UDP each burst of queries goes the way there is.
-  bool network_changed() override { return parts_.tcp.network_changed(); }
+  bool network_changed() override;
   Awaitable<void> close(base::TimePoint drain_until) override;
 
  private:

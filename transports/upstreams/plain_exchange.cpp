@@ -23,9 +23,23 @@ PlainParts::PlainParts(const conf::Upstream& settings, const UpstreamContext& co
       metrics(context.sheet, settings),
       ports(settings.endpoint, context.executor, context.random),
       tcp(FramedCodec::links(settings, context, {}), edns),
+      way(way_to(settings.endpoint.address)),
       under_way(context.executor) {}
 
 PlainParts::~PlainParts() = default;
+
+bool PlainParts::way_changed() {
+  const std::optional<Way> now = way_to(upstream.endpoint.address);
+  return std::exchange(way, now) != now;
+}
+
+void PlainParts::ask_afresh() {
+  // One that ends may be gone, and the last of the row, which was seen before, stands in its place.
+  const auto& all = exchanges.all();
+  for (std::size_t i = all.size(); i-- > 0;) {
+    if (i < all.size() && all[i]->waits_over_udp()) all[i]->ask_afresh();
+  }
+}
 
 void PlainExchange::begin(Ask ask, base::TimePoint deadline, Asker& asker) {
   attach(asker);
@@ -45,6 +59,13 @@ void PlainExchange::give_up() {
   if (state_ != State::over_udp) return;
   leave_udp();
   fail(Reason::closing, "closing");
+}
+
+void PlainExchange::ask_afresh() {
+  if (plan_.datagrams == 0) return;
+  parts_.metrics.retry();
+  leave_udp();
+  ask_over_udp(base::Clock::now());
 }
 
 // ---- over UDP
@@ -147,6 +168,8 @@ void PlainExchange::take_wrong_reply(base::TimePoint now) {
 
 void PlainExchange::take_error(std::error_code error) {
   leave_udp();
+  // The address that it was sent from may be ours no more, before anybody has told us.
+  if (waits_over_udp() && plan_.datagrams > 0 && parts_.way_changed()) return parts_.ask_afresh();
   switch (error.value()) {
     case EAGAIN:  // connect(2): no port is left
     case EADDRNOTAVAIL:

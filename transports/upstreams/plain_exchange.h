@@ -25,6 +25,7 @@
 #include "transports/upstreams/udp_ports.h"
 #include "transports/upstreams/upstream.h"
 #include "transports/upstreams/upstreams.h"
+#include "transports/upstreams/way_to.h"
 
 namespace transports {
 
@@ -34,6 +35,11 @@ class PlainExchange;
 struct PlainParts {
   PlainParts(const conf::Upstream& settings, const UpstreamContext& context);
   ~PlainParts();
+
+  /// Whether another way leads to the upstream than when this was asked last.
+  bool way_changed();
+  /// What waits over UDP is asked again, the way there is now.
+  void ask_afresh();
 
   conf::Upstream upstream;
   Executor executor;
@@ -45,6 +51,7 @@ struct PlainParts {
   CookieHabit cookies;
   UdpPorts ports;
   LinkPool tcp;
+  std::optional<Way> way;
   UnderWay under_way;
   bool closing = false;
   Spares<PlainExchange, 256> exchanges;
@@ -61,6 +68,9 @@ class PlainExchange final : public Exchange,
   void begin(Ask ask, base::TimePoint deadline, Asker& asker);
   /// The upstream is closing and its time is up. What is asked over TCP is ended by its links.
   void give_up();
+  [[nodiscard]] bool waits_over_udp() const { return state_ == State::over_udp; }
+  /// From another port, and with it from the address that is ours now; unless no try is left.
+  void ask_afresh();
 
  private:
   /// How the next query is to be made.

@@ -55,7 +55,8 @@ QuicLink::QuicLink(std::shared_ptr<QuicTerms> terms)
       quic_terms_(*terms),
       descriptor_(terms->executor),
       host_(terms->executor, terms->host),
-      timer_(terms->executor) {}
+      timer_(terms->executor),
+      turn_(Turn::of(terms->executor.context())) {}
 
 Awaitable<void> QuicLink::run(std::shared_ptr<QuicLink> self, UnderWay::Mark) {
   if (self->closed()) co_return;
@@ -105,6 +106,8 @@ Awaitable<std::optional<Failure>> QuicLink::connect(const base::Endpoint& place,
 
 Awaitable<void> QuicLink::turn() {
   co_await wait();
+  if (std::exchange(only_till_when_, false)) co_return;
+  const Turn::Scope scope(turn_);
   take_datagrams();
   if (is_open()) close_if_idle();
   let_leave();
@@ -167,21 +170,24 @@ std::optional<Failure> QuicLink::dial(const base::Endpoint& peer, base::Clock::d
 }
 
 Awaitable<void> QuicLink::wait() {
-  if (std::exchange(turn_wanted_, false)) co_return;
   base::TimePoint until = connection_->expiry();
   if (is_open()) until = std::min(until, next_look());
   boost::system::error_code ignored;
+  sleeps_until_ = until;
   co_await descriptor_.async_wait(
       Descriptor::wait_read,
       boost::asio::cancel_at(timer_, until, boost::asio::redirect_error(use_awaitable, ignored)));
+  sleeps_until_ = base::TimePoint::min();
 }
 
 void QuicLink::take_datagrams() {
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
-  refused_ = refused_ || error == ECONNREFUSED;
-  if (refused_ && !is_open()) connection_->close_politely();
+  if (!is_open()) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+    refused_ = refused_ || error == ECONNREFUSED;
+    if (refused_) connection_->close_politely();
+  }
   quic::Datagrams& datagrams = *quic_terms_.datagrams;
   while (const std::size_t count = datagrams.receive(descriptor_.native_handle(), local_)) {
     for (std::size_t slot = 0; slot < count; ++slot) {
@@ -192,8 +198,16 @@ void QuicLink::take_datagrams() {
   if (connection_->expiry() <= base::Clock::now()) connection_->on_expiry();
 }
 
+/// What is asked in one turn leaves in the same datagrams.
+void QuicLink::at_end_of_turn() {
+  if (!descriptor_.is_open() || is_over()) return;
+  let_leave();
+  only_till_when_ = !is_over() && connection_->expiry() < sleeps_until_;
+  if (only_till_when_ || is_over()) wake();
+}
+
 void QuicLink::let_leave() {
-  turn_wanted_ = false;
+  unlink();
   connection_->write(*quic_terms_.datagrams, descriptor_.native_handle());
   quic_terms_.datagrams->send(descriptor_.native_handle());
 }
@@ -232,6 +246,7 @@ void QuicLink::disconnect() {
   if (question_codec_ != nullptr) question_codec_->forget_all();
   if (connection_) connection_->close_politely();
   host_.give_up();
+  only_till_when_ = false;
   wake();
 }
 
@@ -277,10 +292,7 @@ void QuicLink::early_data(quic::Connection&, quic::EarlyData result) {
   if (!accepted) early_rejected();
 }
 
-void QuicLink::wants_turn(quic::Connection&) {
-  turn_wanted_ = true;
-  wake();
-}
+void QuicLink::wants_turn(quic::Connection&) { turn_.at_end(*this); }
 
 void QuicLink::new_token(quic::Connection&, base::Bytes token) {
   constexpr std::size_t token_most = 512;

@@ -16,6 +16,7 @@
 #include "transports/library_memory.h"
 #include "transports/quic/connection.h"
 #include "transports/quic/datagrams.h"
+#include "transports/turn.h"
 #include "transports/upstreams/link.h"
 #include "transports/upstreams/timer.h"
 
@@ -58,7 +59,7 @@ struct QuicTerms : LinkTerms {
   bool verify = true;  ///< false for people who look for what is wrong, never for a pool's link
 };
 
-class QuicLink final : public Link, private quic::Connection::Host {
+class QuicLink final : public Link, private quic::Connection::Host, private Turn::Task {
  public:
   static LinkMaker maker(std::shared_ptr<QuicTerms> terms);
   explicit QuicLink(std::shared_ptr<QuicTerms> terms);
@@ -82,6 +83,7 @@ class QuicLink final : public Link, private quic::Connection::Host {
   void begin();
   void take_datagrams();
   void let_leave();
+  void at_end_of_turn() override;
   Awaitable<void> wait();
   void end();
   void wake();
@@ -123,8 +125,10 @@ class QuicLink final : public Link, private quic::Connection::Host {
   certs::SslPtr tls_;  // the connection's
   quic::Facts facts_;
   Timer timer_;
+  Turn& turn_;
   bool handshake_done_ = false;
-  bool turn_wanted_ = false;
+  base::TimePoint sleeps_until_ = base::TimePoint::min();  // the coroutine, if it does
+  bool only_till_when_ = false;  // it was woken for no more than to sleep less long
   bool refused_ = false;  // "port unreachable" came back
   std::optional<quic::End> ended_;
   std::string verify_error_;

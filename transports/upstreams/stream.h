@@ -20,6 +20,8 @@ class StreamUpstream final : public Upstream {
   [[nodiscard]] std::string_view name() const override { return terms_->upstream.url; }
   /// Has a link that stands?
   [[nodiscard]] bool is_connected() const { return links_.is_connected(); }
+  /// Whether anybody knows by now where it is.
+  [[nodiscard]] bool is_located() const { return !terms_->host || terms_->host->version() != 0; }
   bool network_changed() override { return links_.network_changed(); }
   Awaitable<void> close(base::TimePoint drain_until) override { return links_.close(drain_until); }
 

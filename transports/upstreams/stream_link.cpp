@@ -1,4 +1,5 @@
-// StreamLink: one coroutine dials and reads, another writes; questions come and go in between.
+// StreamLink: one coroutine dials and reads, what is asked leaves when the turn ends, and another
+// coroutine writes what the socket does not take then.
 #include "transports/upstreams/stream_link.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -31,6 +32,7 @@ StreamLink::StreamLink(std::shared_ptr<StreamTerms> terms)
     : Link(terms),
       stream_terms_(*terms),
       connection_(terms->executor, terms->reach, terms->receive_buffer),
+      turn_(Turn::of(terms->executor.context())),
       writer_timer_(terms->executor) {}
 
 Awaitable<void> StreamLink::run(std::shared_ptr<StreamLink> self, UnderWay::Mark mark) {
@@ -45,34 +47,41 @@ Awaitable<void> StreamLink::run(std::shared_ptr<StreamLink> self, UnderWay::Mark
   self->codec_ = terms.make_codec(*self, terms, self->connection_);
   self->opened(terms.reach.tls && self->connection_.tls_facts().resumed);
   if (self->closed()) co_return;
-  boost::asio::co_spawn(terms.executor, write_all(self, mark), boost::asio::detached);
+  boost::asio::co_spawn(terms.executor, write_when_possible(self, mark), boost::asio::detached);
+  self->turn_.at_end(*self);
   co_await self->read_all();
 }
 
 Awaitable<void> StreamLink::read_all() {
-  for (take_arrived(); !closed(); take_arrived()) {
-    const base::TimePoint look_at = next_look();
-    co_await connection_.readable(look_at);
+  for (;;) {
+    {
+      const Turn::Scope scope(turn_);
+      take_arrived();
+    }
+    if (closed()) co_return;
+    co_await connection_.readable(next_look());
     if (closed()) co_return;
     close_if_idle();
   }
 }
 
-Awaitable<void> StreamLink::write_all(std::shared_ptr<StreamLink> self, UnderWay::Mark mark) {
-  // Whoever wakes us does so through the loop: what is asked in the same turn leaves in the same
-  // write.
-  while (!self->closed()) {
-    self->flush();
+/// What the socket did not take at the end of a turn.
+Awaitable<void> StreamLink::write_when_possible(std::shared_ptr<StreamLink> self, UnderWay::Mark mark) {
+  for (;;) {
+    if (!self->write_blocked_) co_await sleep_until(self->writer_timer_, base::TimePoint::max());
     if (self->closed()) co_return;
-    if (self->write_blocked_) {
-      co_await self->connection_.writable(base::TimePoint::max());
-      self->write_blocked_ = false;
-      continue;
-    }
-    self->writer_asleep_ = true;
-    co_await sleep_until(self->writer_timer_, base::TimePoint::max());
-    self->writer_asleep_ = false;
+    co_await self->connection_.writable(base::TimePoint::max());
+    if (self->closed()) co_return;
+    self->write_blocked_ = false;
+    self->flush();
   }
+}
+
+/// What is asked in one turn leaves in one write.
+void StreamLink::at_end_of_turn() {
+  if (closed() || write_blocked_) return;
+  flush();
+  if (write_blocked_) writer_timer_.cancel();
 }
 
 void StreamLink::flush() {
@@ -95,18 +104,14 @@ void StreamLink::flush() {
   }
 }
 
-void StreamLink::wake_writer() {
-  if (std::exchange(writer_asleep_, false)) writer_timer_.cancel();
-}
-
 void StreamLink::transmit(Waiting& waiting) {
   codec_->transmit(waiting);
-  wake_writer();
+  turn_.at_end(*this);
 }
 
 void StreamLink::forget(Waiting& waiting) {
   codec_->forget(waiting);
-  wake_writer();
+  turn_.at_end(*this);
 }
 
 void StreamLink::take_arrived() {
@@ -117,7 +122,7 @@ void StreamLink::take_arrived() {
     switch (read.status) {
       case ChannelStatus::ok: continue;
       case ChannelStatus::want_read:
-      case ChannelStatus::want_write: return wake_writer();
+      case ChannelStatus::want_write: return turn_.at_end(*this);
       case ChannelStatus::closed:
         return close(LinkEnd::peer, fail(Reason::closed, codec_->end_of_stream()));
       case ChannelStatus::failed:

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "transports/turn.h"
 #include "transports/upstreams/connection.h"
 #include "transports/upstreams/link.h"
 
@@ -65,7 +66,7 @@ struct StreamTerms : LinkTerms {
   bool one_at_a_time = false;
 };
 
-class StreamLink final : public Link {
+class StreamLink final : public Link, private Turn::Task {
  public:
   static LinkMaker maker(std::shared_ptr<StreamTerms> terms);
   explicit StreamLink(std::shared_ptr<StreamTerms> terms);
@@ -74,7 +75,8 @@ class StreamLink final : public Link {
 
  private:
   static Awaitable<void> run(std::shared_ptr<StreamLink> self, UnderWay::Mark mark);
-  static Awaitable<void> write_all(std::shared_ptr<StreamLink> self, UnderWay::Mark mark);
+  static Awaitable<void> write_when_possible(std::shared_ptr<StreamLink> self,
+                                             UnderWay::Mark mark);
   Awaitable<void> read_all();
 
   [[nodiscard]] bool room() const override;
@@ -87,12 +89,12 @@ class StreamLink final : public Link {
   void disconnect() override;
 
   void flush();
-  void wake_writer();
+  void at_end_of_turn() override;
 
   StreamTerms& stream_terms_;  // the base keeps them
   Connection connection_;
   std::unique_ptr<StreamCodec> codec_;  // once the connection stands
-  bool writer_asleep_ = false;
+  Turn& turn_;
   bool write_blocked_ = false;  // the socket is full
   Timer writer_timer_;
 };

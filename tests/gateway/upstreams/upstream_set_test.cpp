@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -38,10 +39,11 @@ Told told(dns::Rcode rcode) {
 
 class UpstreamSetTest : public ::testing::Test {
  protected:
-  void make_set(conf::Set terms = {}) {
+  void make_set(conf::Set terms = {}, std::shared_ptr<transports::KnownHost> host = nullptr) {
     std::vector<Entrant> entrants;
-    entrants.push_back(
-        {.upstream = std::make_unique<ToldUpstream>(first, "udp://192.0.2.1"), .timeout = 1500ms});
+    entrants.push_back({.upstream = std::make_unique<ToldUpstream>(first, "udp://192.0.2.1"),
+                        .timeout = 1500ms,
+                        .host = std::move(host)});
     entrants.push_back(
         {.upstream = std::make_unique<ToldUpstream>(second, "udp://192.0.2.2"), .timeout = 1500ms});
     set = std::make_shared<UpstreamSet>(
@@ -203,6 +205,29 @@ TEST_F(UpstreamSetTest, SilenceIsAnsweredByWhoRests) {
   EXPECT_EQ(resolve(&trace)->rcode, dns::Rcode::nxdomain);
   ASSERT_EQ(trace.size(), 2U);
   EXPECT_EQ(trace[1].why, Why::silence);
+}
+
+TEST_F(UpstreamSetTest, ARestEndsWhenItsHostIsFound) {
+  const auto host = std::make_shared<transports::KnownHost>("nobody was asked", [] {});
+  first.replies = {silence()};
+  make_set({}, host);
+  for (int i = 0; i < 5; ++i) resolve();
+  ASSERT_EQ(set->states()[0].standing, Standing::resting);
+  first.replies = {answer_with(dns::Rcode::noerror)};
+  first.asked = 0;
+  context.restart();
+  context.poll();
+  EXPECT_EQ(first.asked, 0U);
+  std::jthread{[&] { host->tell({*base::Address::from_text("192.0.2.1")}); }}.join();
+  context.poll();
+  EXPECT_EQ(first.asked, 1U) << "it is probed at once";
+  EXPECT_EQ(set->states()[0].standing, Standing::well);
+  host->tell({*base::Address::from_text("192.0.2.2")});
+  context.poll();
+  EXPECT_EQ(first.asked, 1U) << "who is well need not prove it";
+  set.reset();
+  host->tell({*base::Address::from_text("192.0.2.3")});
+  context.poll();
 }
 
 TEST_F(UpstreamSetTest, ASlowTryIsHedgedAndTheLoserLetGo) {
