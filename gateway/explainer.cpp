@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cache/answer_cache.h"
+#include "cache/lifetime.h"
 #include "gateway/policy/types.h"
 
 namespace gateway {
@@ -13,6 +14,19 @@ namespace {
 std::chrono::microseconds microseconds(base::Clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration);
 }
+
+/// Writes down how long a step took when it is over.
+class Stopwatch {
+ public:
+  explicit Stopwatch(std::chrono::nanoseconds& took) : took_(took) {}
+  ~Stopwatch() { took_ = base::Clock::now() - began_; }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  std::chrono::nanoseconds& took_;
+  base::TimePoint began_ = base::Clock::now();
+};
 
 }  // namespace
 
@@ -41,6 +55,7 @@ void Explainer::begin(const Home::Parts& parts, std::shared_ptr<upstreams::Sets>
   explainer->began_ = base::Clock::now();
   const std::shared_ptr<const Snapshot> snapshot = parts.snapshots.share();
   explainer->story_.from = order.from;
+  explainer->limits_ = snapshot->config.cache;
   if (!explainer->judge(*snapshot) || !sets) return explainer->tell();
   const bool known = explainer->find(parts, *snapshot);
   explainer->choose(*snapshot, *sets->set_of(order.question.name));
@@ -49,6 +64,7 @@ void Explainer::begin(const Home::Parts& parts, std::shared_ptr<upstreams::Sets>
 }
 
 bool Explainer::judge(const Snapshot& snapshot) {
+  const Stopwatch stopwatch(story_.judge_took);
   const conf::Server& server = snapshot.config.server;
   story_.file = snapshot.config.source;
   story_.allow_line = server.allow_line.number;
@@ -75,10 +91,15 @@ bool Explainer::judge(const Snapshot& snapshot) {
 }
 
 bool Explainer::find(const Home::Parts& parts, const Snapshot& snapshot) {
+  const Stopwatch stopwatch(story_.find_took);
   const base::EpochBatch batch{parts.epoch};
   const base::Seconds32 now = base::seconds_of(base::Clock::now());
   const cache::Key key = parts.cache.key_of(story_.question, false, false);
   const cache::Found found = parts.cache.find(key, now);
+  FlightKey flight;
+  flight.question = story_.question;
+  flight.hash = key.hash;
+  story_.under_way = parts.flights.is_late(flight, base::Clock::now(), {});
   using State = cache::Found::State;
   if (found.state != State::fresh && !found.failure_remembered) {
     const std::size_t route_size = snapshot.routes.find(story_.question.name).suffix_size;
@@ -102,10 +123,12 @@ bool Explainer::write_down(std::string_view state, const cache::Found& found) {
   story_.cached_rcode = dns::to_text(found.answer.rcode);
   story_.age = found.age;
   story_.ttl_left = found.ttl_left;
+  story_.usable_for = found.usable_for;
   return true;
 }
 
 void Explainer::choose(const Snapshot& snapshot, upstreams::UpstreamSet& set) {
+  const Stopwatch stopwatch(story_.route_took);
   const policy::Routes::Found route = snapshot.routes.find(story_.question.name);
   if (route.line != 0) {
     const base::Bytes wire = story_.question.name.view().wire();
@@ -115,10 +138,15 @@ void Explainer::choose(const Snapshot& snapshot, upstreams::UpstreamSet& set) {
   story_.set = set.terms().name;
   story_.strategy = to_text(set.terms().strategy);
   story_.hedge_percent = set.terms().hedge;
-  const std::vector<upstreams::UpstreamSet::State> states = set.states();
-  for (const std::uint8_t index : set.choose(story_.question).view()) {
-    admin::UpstreamDetail& detail = story_.upstreams.emplace_back(detail_of(states[index]));
-    detail.views.push_back(view_of(states[index], 0));
+  states_ = set.states();
+  list_upstreams(set.choose(story_.question));
+}
+
+void Explainer::list_upstreams(const upstreams::Order& order) {
+  story_.upstreams.clear();
+  for (const std::uint8_t index : order.view()) {
+    admin::UpstreamDetail& detail = story_.upstreams.emplace_back(detail_of(states_[index]));
+    detail.views.push_back(view_of(states_[index], 0));
   }
 }
 
@@ -133,15 +161,25 @@ void Explainer::exchange(std::shared_ptr<upstreams::Sets> sets, base::TimePoint 
       &trace_);
 }
 
+/// As Home::store() would, but for what is known of how the name changes.
+void Explainer::look_at_lifetime(const dns::KeptAnswer& reply) {
+  const cache::Lifetime lifetime = cache::lifetime_of(dns::facts_of(reply.view()), limits_);
+  if (!lifetime.keep) return;
+  story_.fresh_for = lifetime.fresh_seconds;
+  story_.stale_for = lifetime.stale_seconds;
+}
+
 void Explainer::replied(upstreams::Race::Reply reply) {
   story_.took = microseconds(base::Clock::now() - began_);
-  for (upstreams::TriedUpstream& tried : trace_) {
+  list_upstreams(trace_.order);  // chance may have another now than before
+  for (upstreams::TriedUpstream& tried : trace_.tries) {
     story_.attempts.push_back({std::move(tried.name), tried.line, std::string{to_text(tried.why)},
                                microseconds(tried.began), microseconds(tried.took),
                                std::move(tried.outcome)});
   }
   if (reply) {
     story_.rcode = dns::to_text(reply->rcode);
+    look_at_lifetime(*reply);
   } else {
     story_.error = std::move(reply.error().context);
   }

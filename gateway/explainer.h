@@ -32,12 +32,16 @@ class Explainer final : public std::enable_shared_from_this<Explainer> {
   bool find(const Home::Parts& parts, const Snapshot& snapshot);
   bool write_down(std::string_view state, const cache::Found& found);
   void choose(const Snapshot& snapshot, upstreams::UpstreamSet& set);
+  void list_upstreams(const upstreams::Order& order);
   void exchange(std::shared_ptr<upstreams::Sets> sets, base::TimePoint deadline);
   void replied(upstreams::Race::Reply reply);
+  void look_at_lifetime(const dns::KeptAnswer& reply);
   void tell() { told_(std::move(story_)); }
 
   Told told_;
   admin::Explanation story_;
+  std::vector<upstreams::UpstreamSet::State> states_;  // of the set
+  conf::Cache limits_;
   upstreams::Trace trace_;
   base::TimePoint began_{};
 };

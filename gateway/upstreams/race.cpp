@@ -242,10 +242,11 @@ void Race::complete(Reply reply) {
 }
 
 void Race::write_trace() {
+  trace_->order = order_;
   for (const Try& one : std::span{tries_}.first(count_)) {
     const Member& member = member_of(one);
     const base::TimePoint end = one.running ? base::Clock::now() : one.ended;
-    trace_->push_back({std::string{member.name()}, member.line(), one.why, one.began - began_,
+    trace_->tries.push_back({std::string{member.name()}, member.line(), one.why, one.began - began_,
                        end - one.began, one.running ? "still under way" : one.outcome});
   }
 }

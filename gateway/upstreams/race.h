@@ -37,7 +37,10 @@ struct TriedUpstream {
 };
 /// For people: "NOERROR", "NOERROR over its fallback".
 std::string outcome_of(const dns::KeptAnswer& reply);
-using Trace = std::vector<TriedUpstream>;
+struct Trace {
+  Order order;  ///< in which they were to be asked
+  std::vector<TriedUpstream> tries;
+};
 
 class Race final : public transports::Spare, private transports::TimerWheel::Entry {
  public:

@@ -5,8 +5,8 @@ import unittest
 
 from fake_upstream import SILENCE, FakeUpstream, address, answer
 from gateway import FAILED, OK, UNREACHABLE, USAGE, Sallyport
-from harness import SLOWNESS, EndToEndTest
-from messages import A, NOERROR, NXDOMAIN, read
+from harness import SLOWNESS, EndToEndTest, until
+from messages import A, NOERROR, NXDOMAIN, query, read
 
 
 class Explained(EndToEndTest):
@@ -16,7 +16,7 @@ class Explained(EndToEndTest):
         self.second = self.enter(FakeUpstream(lambda asked: address(asked, last=2)))
         self.inner = self.enter(FakeUpstream(lambda asked: address(asked, last=3)))
 
-    def start(self, scheme="udp"):
+    def start(self, scheme="udp", strategy="failover"):
         tables = [
             {"url": one.url(scheme), "timeout": f"{500 * SLOWNESS:.0f}ms"}
             for one in (self.first, self.second)
@@ -27,7 +27,10 @@ class Explained(EndToEndTest):
                 self.folder,
                 tables,
                 route=[{"names": ["corp.example."], "set": "inner"}],
-                set=[{"name": "inner", "strategy": "fastest", "hedge": 0}],
+                set=[
+                    {"name": "inner", "strategy": "fastest", "hedge": 0},
+                    {"name": "default", "strategy": strategy},
+                ],
             )
         )
         return self.gateway
@@ -57,9 +60,36 @@ class Explained(EndToEndTest):
         self.assertEqual(told["answer"]["rcode"], "NOERROR")
         self.assertEqual(self.inner.count(), 1)
         self.assertEqual(self.told("explain", "www.corp.example")["find"]["state"], "absent")
+        self.assertEqual(told["store"]["fresh_for"], 300)
+        self.assertGreater(told["store"]["stale_for"], 0)
+        for step in ("judge", "route", "find"):
+            self.assertGreater(told[step]["took_ns"], 0)
         lines = self.gateway.verb("explain", "www.corp.example").stdout
-        for word in ("judge", "route", "find", "exchange", "answer", "corp.example.", "inner"):
+        for word in ("judge", "route", "find", "exchange", "store", "answer", "corp.example."):
             self.assertIn(word, lines)
+        for line in (told["route"]["line"], attempt["line"]):
+            self.assertIn(f"{self.gateway.config}:{line}", lines)
+
+    def test_the_order_is_that_of_the_tries(self):
+        self.first.script = self.second.script = lambda asked: SILENCE
+        self.start(strategy="random")
+        for n in range(8):
+            told = self.told("explain", f"n{n}.example")
+            urls = [attempt["url"] for attempt in told["exchange"]["attempts"]]
+            self.assertEqual(urls, [one["url"] for one in told["upstreams"]])
+
+    def test_that_others_wait_already_and_what_is_stale(self):
+        self.start()
+        self.first.script = lambda asked: address(asked, ttl=1)
+        self.assertEqual(read(self.gateway.ask("udp", "old.example")).rcode, NOERROR)
+        until(lambda: self.told("explain", "old.example")["find"]["state"] == "stale", "its end")
+        find = self.told("explain", "old.example")["find"]
+        self.assertGreater(find["usable_for"], 3600)
+        self.assertFalse(find["under_way"])
+        self.first.script = self.second.script = lambda asked: SILENCE
+        flow = self.enter(self.gateway.connect("udp"))
+        flow.send(query("new.example", A))
+        until(lambda: self.told("explain", "new.example")["find"]["under_way"], "a query's wait")
 
     def test_who_may_ask_is_told_with_the_line_that_says_so(self):
         self.start()

@@ -203,8 +203,8 @@ TEST_F(UpstreamSetTest, SilenceIsAnsweredByWhoRests) {
   first.delay = 5s;
   Trace trace;
   EXPECT_EQ(resolve(&trace)->rcode, dns::Rcode::nxdomain);
-  ASSERT_EQ(trace.size(), 2U);
-  EXPECT_EQ(trace[1].why, Why::silence);
+  ASSERT_EQ(trace.tries.size(), 2U);
+  EXPECT_EQ(trace.tries[1].why, Why::silence);
 }
 
 TEST_F(UpstreamSetTest, ARestEndsWhenItsHostIsFound) {
@@ -241,9 +241,9 @@ TEST_F(UpstreamSetTest, ASlowTryIsHedgedAndTheLoserLetGo) {
   EXPECT_EQ(total("sallyport_upstream_hedges_won_total"), 1);
   context.poll();
   EXPECT_EQ(first.let_go, 1U);
-  ASSERT_EQ(trace.size(), 2U);
-  EXPECT_EQ(trace[1].why, Why::hedge);
-  EXPECT_LT(trace[1].began, 1s);
+  ASSERT_EQ(trace.tries.size(), 2U);
+  EXPECT_EQ(trace.tries[1].why, Why::hedge);
+  EXPECT_LT(trace.tries[1].began, 1s);
 }
 
 TEST_F(UpstreamSetTest, WithoutABudgetItTakesASuspicion) {
@@ -254,9 +254,9 @@ TEST_F(UpstreamSetTest, WithoutABudgetItTakesASuspicion) {
   first.delay = 5s;
   Trace trace;
   EXPECT_EQ(resolve(&trace)->rcode, dns::Rcode::nxdomain);
-  ASSERT_EQ(trace.size(), 2U);
-  EXPECT_EQ(trace[1].why, Why::silence);
-  EXPECT_GE(trace[1].began, transports::Pace::patience_least);
+  ASSERT_EQ(trace.tries.size(), 2U);
+  EXPECT_EQ(trace.tries[1].why, Why::silence);
+  EXPECT_GE(trace.tries[1].began, transports::Pace::patience_least);
   EXPECT_EQ(set->states()[0].standing, Standing::suspected);
   EXPECT_EQ(first.asked, 102U) << "the probe came at once";
   // Nobody else pays while the suspicion lasts.
