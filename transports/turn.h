@@ -10,8 +10,8 @@
 namespace transports {
 
 class Turn final : public boost::asio::execution_context::service {
-  using Hook = boost::intrusive::list_base_hook<
-      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+  using Hook =
+      boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
  public:
   using key_type = Turn;

@@ -79,10 +79,10 @@ struct Explanation {
   std::string cached_rcode;
   std::uint32_t age = 0;
   std::uint32_t ttl_left = 0;
-  std::uint32_t usable_for = 0;    ///< seconds until it may not even serve stale
-  bool under_way = false;          ///< somebody has asked an upstream, and waits
-  std::uint32_t fresh_for = 0;     ///< seconds for which the answer would be kept; 0: it would not
-  std::uint32_t stale_for = 0;     ///< and after these, at most, served while nobody knows better
+  std::uint32_t usable_for = 0;  ///< seconds until it may not even serve stale
+  bool under_way = false;        ///< somebody has asked an upstream, and waits
+  std::uint32_t fresh_for = 0;   ///< seconds for which the answer would be kept; 0: it would not
+  std::uint32_t stale_for = 0;   ///< and after these, at most, served while nobody knows better
   std::chrono::nanoseconds judge_took{0};
   std::chrono::nanoseconds find_took{0};
   std::chrono::nanoseconds route_took{0};

@@ -247,7 +247,7 @@ void Race::write_trace() {
     const Member& member = member_of(one);
     const base::TimePoint end = one.running ? base::Clock::now() : one.ended;
     trace_->tries.push_back({std::string{member.name()}, member.line(), one.why, one.began - began_,
-                       end - one.began, one.running ? "still under way" : one.outcome});
+                             end - one.began, one.running ? "still under way" : one.outcome});
   }
 }
 

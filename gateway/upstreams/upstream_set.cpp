@@ -101,8 +101,7 @@ void UpstreamSet::change_health(Member& member, base::TimePoint now, Change chan
 void UpstreamSet::suspect(Member& member, base::TimePoint now) {
   if (is_single()) return;  // there is nobody to prefer to it, so nothing to find out
   if (member.health().standing() != Standing::well) return;
-  member.health().suspect(now,
-                          std::string{member.name()} + ": no reply for longer than is usual");
+  member.health().suspect(now, std::string{member.name()} + ": no reply for longer than is usual");
   probe(watched_of(member));
 }
 

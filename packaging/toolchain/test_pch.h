@@ -1,5 +1,5 @@
-// The headers that are precompiled for tests, together with those of asio_pch.h where one uses them. System
-// headers only.
+// The headers that are precompiled for tests, together with those of asio_pch.h where one uses
+// them. System headers only.
 #pragma once
 
 #include <gmock/gmock.h>

@@ -134,8 +134,7 @@ TEST_F(DohAskTest, OtherResponsesAreNot) {
 TEST_F(DohAskTest, Rfc8484_5_1_TheTimeInCachesOfOthersIsTakenOffTtls) {
   const auto ttl_after = [this](std::string_view age) {
     Waiting& waiting = ask();
-    for (const auto& [name, value] : Fields{ok, typed, {"Age", age}})
-      asked().on_field(name, value);
+    for (const auto& [name, value] : Fields{ok, typed, {"Age", age}}) asked().on_field(name, value);
     asked().on_content(base::as_bytes(reply_to(waiting, 5)));
     asked().deliver(*link_);
     return dns::facts_of(waiting.judged->answer.view()).least_ttl;

@@ -31,7 +31,8 @@ std::string_view essence(std::string_view media_type) {
   return trimmed(media_type.substr(0, media_type.find(';')));
 }
 
-/// RFC 9111 §5.1 and §1.2.2: one that is beyond all measure is the longest; what is no number, none.
+/// RFC 9111 §5.1 and §1.2.2: one that is beyond all measure is the longest; what is no number,
+/// none.
 std::uint32_t seconds_of_age(std::string_view value) {
   std::uint32_t seconds = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);

@@ -66,9 +66,9 @@ class DohAsk {
   std::size_t fields_size_ = 0;
 
   unsigned status_ = 0;
-  bool typed_ = false;    // application/dns-message
+  bool typed_ = false;     // application/dns-message
   std::uint32_t age_ = 0;  // seconds in the caches of others
-  bool encoded_ = false;  // with a content coding, which we have not asked for
+  bool encoded_ = false;   // with a content coding, which we have not asked for
   bool too_many_fields_ = false;
   std::string other_type_;
   std::vector<std::uint8_t> reply_;

@@ -42,8 +42,8 @@ struct Failure {
   base::Error error;
 };
 
-/// Blame and advice follow from the reason; `context` is what clients may see of the upstream's URL,
-/// and `detail`, a few words.
+/// Blame and advice follow from the reason; `context` is what clients may see of the upstream's
+/// URL, and `detail`, a few words.
 Failure make_failure(Reason reason, std::string_view upstream, std::string_view detail);
 
 /// Why a link ended: the `reason` label of sallyport_upstream_disconnections_total.

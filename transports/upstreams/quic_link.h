@@ -129,7 +129,7 @@ class QuicLink final : public Link, private quic::Connection::Host, private Turn
   bool handshake_done_ = false;
   base::TimePoint sleeps_until_ = base::TimePoint::min();  // the coroutine, if it does
   bool only_till_when_ = false;  // it was woken for no more than to sleep less long
-  bool refused_ = false;  // "port unreachable" came back
+  bool refused_ = false;         // "port unreachable" came back
   std::optional<quic::End> ended_;
   std::string verify_error_;
 };

@@ -66,7 +66,8 @@ Awaitable<void> StreamLink::read_all() {
 }
 
 /// What the socket did not take at the end of a turn.
-Awaitable<void> StreamLink::write_when_possible(std::shared_ptr<StreamLink> self, UnderWay::Mark mark) {
+Awaitable<void> StreamLink::write_when_possible(std::shared_ptr<StreamLink> self,
+                                                UnderWay::Mark mark) {
   for (;;) {
     if (!self->write_blocked_) co_await sleep_until(self->writer_timer_, base::TimePoint::max());
     if (self->closed()) co_return;

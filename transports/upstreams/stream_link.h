@@ -75,8 +75,7 @@ class StreamLink final : public Link, private Turn::Task {
 
  private:
   static Awaitable<void> run(std::shared_ptr<StreamLink> self, UnderWay::Mark mark);
-  static Awaitable<void> write_when_possible(std::shared_ptr<StreamLink> self,
-                                             UnderWay::Mark mark);
+  static Awaitable<void> write_when_possible(std::shared_ptr<StreamLink> self, UnderWay::Mark mark);
   Awaitable<void> read_all();
 
   [[nodiscard]] bool room() const override;

@@ -143,7 +143,7 @@ class UdpPorts {
   std::vector<Port*> idle_;
   std::vector<Port*> left_;  // by their last query; they still have their port
   Port* newest_ = nullptr;   // of those that were opened
-  Port* current_ = nullptr;                                      // of this turn
+  Port* current_ = nullptr;  // of this turn
   boost::asio::posix::basic_stream_descriptor<Executor> ready_;  // an epoll(7) of all sockets
   std::unique_ptr<Outgoing> out_;
   std::unique_ptr<Incoming> in_;
