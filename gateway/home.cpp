@@ -136,7 +136,7 @@ Home::Outcome Home::store(const FlightKey& key, const upstreams::Sets& asked,
   cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
   dns::clamp_ttls(*reply, lifetime.least_ttl, lifetime.most_ttl);
   if (!lifetime.failure) lifetime.bound_stale(history_with(at, reply->view(), now));
-  if (lifetime.keep && keep) parts_.cache.insert(at, reply->view(), lifetime, now);
+  if (keep) parts_.cache.insert(at, reply->view(), lifetime, now);  // or forgets what was
   return landed(std::move(*reply), transports::Source::upstream);
 }
 
