@@ -236,6 +236,12 @@ void AnswerCache::insert(const Key& key, const dns::AnswerView& answer, const Li
   of_question.forget(failure);
 }
 
+void AnswerCache::forget(const Key& key) {
+  const Filing every_type = impl_->every_type(key);
+  impl_->segment_of(key.hash).forget({key, key.hash, Scope::question});
+  impl_->segment_of(every_type.hash).forget(every_type);
+}
+
 void AnswerCache::insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,
                                  const Lifetime& lifetime, base::Seconds32 now) {
   std::array<std::uint8_t, dns::header_size + dns::name_size_max + 4> message;

@@ -130,6 +130,9 @@ class AnswerCache {
   void insert(const Key& key, const dns::AnswerView& answer, const Lifetime& lifetime,
               base::Seconds32 now);
 
+  /// What is kept for the question, of either filing, is not to serve any more, not even stale.
+  void forget(const Key& key);
+
   /// Remembers that nobody could answer, without a message of an upstream's (RFC 9520 §3.2).
   void insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,
                       const Lifetime& lifetime, base::Seconds32 now);

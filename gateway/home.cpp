@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/lifetime.h"
+#include "dns/verdict.h"
 #include "gateway/explainer.h"
 
 namespace gateway {
@@ -136,7 +137,10 @@ Home::Outcome Home::store(const FlightKey& key, const upstreams::Sets& asked,
   cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
   dns::clamp_ttls(*reply, lifetime.least_ttl, lifetime.most_ttl);
   if (!lifetime.failure) lifetime.bound_stale(history_with(at, reply->view(), now));
-  if (keep) parts_.cache.insert(at, reply->view(), lifetime, now);  // or forgets what was
+  if (keep) {
+    if (lifetime.failure && dns::is_believed(*reply)) parts_.cache.forget(at);
+    parts_.cache.insert(at, reply->view(), lifetime, now);  // what is not kept ends what was
+  }
   return landed(std::move(*reply), transports::Source::upstream);
 }
 
