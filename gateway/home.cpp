@@ -128,9 +128,11 @@ Home::Outcome Home::store(const FlightKey& key, const upstreams::Sets& asked,
   const cache::Key at = parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled);
   const base::Seconds32 now = base::seconds_of(base::Clock::now());
   if (!reply) {
+    const bool of_the_name = reply.error().blame != base::Blame::us;  // our own shortage is not
     dns::KeptAnswer failure = failure_answer(key.question, dns::Ede::no_reachable_authority,
                                              std::move(reply.error().context));
-    if (keep) parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
+    if (keep && of_the_name)
+      parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
     return landed(std::move(failure), transports::Source::failure);
   }
   const dns::AnswerFacts facts = dns::facts_of(reply->view());

@@ -84,6 +84,17 @@ TEST_F(PipelineTest, Rfc9520_3_2_AFailureIsRememberedAndNamesTheUpstream) {
   EXPECT_EQ(told.asked, 1U);
 }
 
+TEST_F(PipelineTest, AShortageOfOursIsNotRememberedAsTheNamesFailure) {
+  told.replies = {std::unexpected{
+      base::Error{base::Blame::us, base::Retry::never, "too many open files"}}};
+  answer(query(question_of("www.example.")));
+  EXPECT_EQ(summary.rcode, dns::Rcode::servfail);
+  told.replies = {response(question_of("www.example."), 300)};
+  answer(query(question_of("www.example.")));
+  EXPECT_EQ(summary.rcode, dns::Rcode::noerror);
+  EXPECT_EQ(told.asked, 2U);
+}
+
 TEST_F(PipelineTest, Rfc8767_4_StaleDataIsServedWhenTheUpstreamFails) {
   const dns::Question question = question_of("www.example.");
   const cache::Key key = cache.key_of(question, false, false);
