@@ -100,7 +100,9 @@ void Home::Flying::operator()(upstreams::Race::Reply reply) const {
 }
 
 Home::Outcome Home::replied(const Flying& flying, upstreams::Race::Reply reply) {
-  if (!reply && upstreams_ && upstreams_ != flying.asked)  // the old ones were closed under it
+  const bool closed_under_it = upstreams_ && upstreams_ != flying.asked;
+  // Whoever has no time left is told what went wrong, not that nobody could be asked any more.
+  if (!reply && closed_under_it && base::Clock::now() < flying.flight->deadline)
     return exchange(*flying.flight);
   return store(flying.flight->key, *flying.asked, std::move(reply));
 }
