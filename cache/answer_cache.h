@@ -125,8 +125,9 @@ class AnswerCache {
   /// (SERVFAIL …) never takes the place of an answer that may still serve stale: it is filed beside
   /// it (RFC 8767 §4). What the answer contradicts goes: the failure, and the NXDOMAIN or the
   /// answer to the same question. So it does when the answer itself is not kept, be it that its
-  /// lifetime says so or that there is no room: what is older must not serve stale after it. Takes a segment's mutex; best called outside a batch, for then
-  /// what is evicted can be reused at once.
+  /// lifetime says so or that there is no room: what is older must not serve stale after it. Takes
+  /// a segment's mutex; best called outside a batch, for then what is evicted can be reused at
+  /// once.
   void insert(const Key& key, const dns::AnswerView& answer, const Lifetime& lifetime,
               base::Seconds32 now);
 

@@ -174,11 +174,11 @@ void Pipeline::join(Waiting& waiting, const Missed& missed) {
   const Query& query = waiting.query;
   if (missed.known && may_lose_patience(query))
     waiting.be_patient_until(now_ + snapshot_->config.cache.stale_after);
-  Flight* const begun =
-      parts_.flights.join(flight_key_of(query, missed.hash), now_, query.deadline - landing_margin,
-                          waiting);
+  Flight* const begun = parts_.flights.join(flight_key_of(query, missed.hash), now_,
+                                            query.deadline - landing_margin, waiting);
   if (begun != nullptr) launch(*begun);
-  if (missed.known && snapshot_->config.cache.stale_after == base::Clock::duration{0}) lose_patience(waiting);
+  if (missed.known && snapshot_->config.cache.stale_after == base::Clock::duration{0})
+    lose_patience(waiting);
 }
 
 /// Each question has one home, so nothing about it can have landed on this worker since find().
@@ -221,7 +221,8 @@ bool Pipeline::may_lose_patience(const Query& query) const {
 bool Pipeline::serve_known_if_late(const Query& query, const cache::Found& found, Reply& reply) {
   if (found.state != cache::Found::State::stale || !may_lose_patience(query)) return false;
   const base::Clock::duration patience = snapshot_->config.cache.stale_after;
-  if (!parts_.flights.is_late(flight_key_of(query, key_of(query).hash), now_, patience)) return false;
+  if (!parts_.flights.is_late(flight_key_of(query, key_of(query).hash), now_, patience))
+    return false;
   serve_stale(query, found, StaleReason::slow, reply);
   return true;
 }

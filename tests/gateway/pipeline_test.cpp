@@ -85,8 +85,8 @@ TEST_F(PipelineTest, Rfc9520_3_2_AFailureIsRememberedAndNamesTheUpstream) {
 }
 
 TEST_F(PipelineTest, AShortageOfOursIsNotRememberedAsTheNamesFailure) {
-  told.replies = {std::unexpected{
-      base::Error{base::Blame::us, base::Retry::never, "too many open files"}}};
+  told.replies = {
+      std::unexpected{base::Error{base::Blame::us, base::Retry::never, "too many open files"}}};
   answer(query(question_of("www.example.")));
   EXPECT_EQ(summary.rcode, dns::Rcode::servfail);
   told.replies = {response(question_of("www.example."), 300)};
@@ -99,8 +99,8 @@ TEST_F(PipelineTest, AShortageOfOursIsNotRememberedAsTheNamesFailure) {
 TEST_F(PipelineTest, WhoseUpstreamsWereReplacedAsksTheNewOnesWhileThereIsTime) {
   test_support::Told next;
   next.replies = {response(question_of("www.example."), 300)};
-  told.script = [&](transports::Ask, base::TimePoint)
-      -> transports::Awaitable<base::Result<dns::KeptAnswer>> {
+  told.script = [&](transports::Ask,
+                    base::TimePoint) -> transports::Awaitable<base::Result<dns::KeptAnswer>> {
     home.replace(sets_with(next));
     co_return silence();
   };
@@ -111,8 +111,9 @@ TEST_F(PipelineTest, WhoseUpstreamsWereReplacedAsksTheNewOnesWhileThereIsTime) {
 
 TEST_F(PipelineTest, WhoseTimeIsOverAfterAReloadIsToldWhatWentWrong) {
   test_support::Told next;
-  told.script = [&](transports::Ask, base::TimePoint deadline)
-      -> transports::Awaitable<base::Result<dns::KeptAnswer>> {
+  told.script =
+      [&](transports::Ask,
+          base::TimePoint deadline) -> transports::Awaitable<base::Result<dns::KeptAnswer>> {
     home.replace(sets_with(next));
     co_await test_support::wait_until(deadline);
     co_return silence();
