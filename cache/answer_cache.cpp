@@ -212,24 +212,34 @@ Found AnswerCache::find_cut(const Key& key, base::Seconds32 now, std::size_t lea
 
 void AnswerCache::insert(const Key& key, const dns::AnswerView& answer, const Lifetime& lifetime,
                          base::Seconds32 now) {
-  if (!lifetime.keep || lifetime.fresh_seconds == 0) return;
+  const bool keep = lifetime.keep && lifetime.fresh_seconds != 0;
   const Filing question{key, key.hash, Scope::question};
   const Filing failure{key, key.hash, Scope::failure};
-  const Filing every_type = impl_->every_type(key);
   Segment& of_question = impl_->segment_of(question.hash);
-  Segment& of_every_type = impl_->segment_of(every_type.hash);
   if (lifetime.failure) {
-    of_question.insert(failure, answer, lifetime, now);
+    if (keep) of_question.insert(failure, answer, lifetime, now);
     return;
   }
-  if (lifetime.cuts_below) {
+  const Filing every_type = impl_->every_type(key);
+  Segment& of_every_type = impl_->segment_of(every_type.hash);
+  if (keep && lifetime.cuts_below) {
     of_every_type.insert(every_type, answer, lifetime, now);
     of_question.forget(question);
   } else {
-    of_question.insert(question, answer, lifetime, now);
+    if (keep) {
+      of_question.insert(question, answer, lifetime, now);
+    } else {
+      of_question.forget(question);
+    }
     of_every_type.forget(every_type);
   }
   of_question.forget(failure);
+}
+
+void AnswerCache::forget(const Key& key) {
+  const Filing every_type = impl_->every_type(key);
+  impl_->segment_of(key.hash).forget({key, key.hash, Scope::question});
+  impl_->segment_of(every_type.hash).forget(every_type);
 }
 
 void AnswerCache::insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,

@@ -124,10 +124,15 @@ class AnswerCache {
   /// Keeps a copy. An NXDOMAIN whose lifetime `cuts_below` is filed for all types. A failure
   /// (SERVFAIL …) never takes the place of an answer that may still serve stale: it is filed beside
   /// it (RFC 8767 §4). What the answer contradicts goes: the failure, and the NXDOMAIN or the
-  /// answer to the same question. Takes a segment's mutex; best called outside a batch, for then
-  /// what is evicted can be reused at once.
+  /// answer to the same question. So it does when the answer itself is not kept, be it that its
+  /// lifetime says so or that there is no room: what is older must not serve stale after it. Takes
+  /// a segment's mutex; best called outside a batch, for then what is evicted can be reused at
+  /// once.
   void insert(const Key& key, const dns::AnswerView& answer, const Lifetime& lifetime,
               base::Seconds32 now);
+
+  /// What is kept for the question, of either filing, is not to serve any more, not even stale.
+  void forget(const Key& key);
 
   /// Remembers that nobody could answer, without a message of an upstream's (RFC 9520 §3.2).
   void insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,

@@ -33,7 +33,9 @@ Segment::Segment(const Index& index, base::Epochs& epochs, std::byte* memory, st
 bool Segment::insert(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
                      base::Seconds32 now) {
   const std::scoped_lock lock(mutex_);
-  return file(filing, answer, lifetime, now, now) != nullptr;
+  if (file(filing, answer, lifetime, now, now) != nullptr) return true;
+  forget_locked(filing);
+  return false;
 }
 
 bool Segment::restore(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
@@ -89,6 +91,10 @@ Entry* Segment::file(const Filing& filing, const dns::AnswerView& answer, const 
 
 void Segment::forget(const Filing& filing) {
   const std::scoped_lock lock(mutex_);
+  forget_locked(filing);
+}
+
+void Segment::forget_locked(const Filing& filing) {
   if (const Slot* const slot = slot_of(filing)) remove(*Slot::entry_of(slot->load()));
 }
 

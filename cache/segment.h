@@ -63,7 +63,7 @@ class alignas(64) Segment {
   Segment& operator=(const Segment&) = delete;
 
   /// Files a copy of the answer, in the place of one filed alike. False: too large, or no room
-  /// could be made now.
+  /// could be made now; the older one goes all the same.
   bool insert(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
               base::Seconds32 now);
 
@@ -107,6 +107,7 @@ class alignas(64) Segment {
 
   Entry* file(const Filing& filing, const dns::AnswerView& answer, const Lifetime& lifetime,
               base::Seconds32 stored, base::Seconds32 now);
+  void forget_locked(const Filing& filing);
   void* room_for(std::size_t size, base::Seconds32 now);
   void keep_reserve(std::size_t size_class, base::Seconds32 now);
   /// Entries by insertion, and where SIEVE's hand stands among them.

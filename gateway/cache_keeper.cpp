@@ -58,9 +58,10 @@ void CacheKeeper::reconsider() {
 
 void CacheKeeper::stop_loading() {
   std::unique_lock lock{mutex_};
+  if (!loading_) return;
   give_up_loading_ = true;
+  complete_ = true;  // what is not loaded is not to come back
   changed_.wait(lock, [this] { return !loading_; });
-  complete_ = true;  // what was not loaded is not to come back
 }
 
 void CacheKeeper::save_now() {
@@ -76,35 +77,42 @@ void CacheKeeper::save_now() {
 void CacheKeeper::run() {
   const conf::Cache limits = snapshots_.share()->config.cache;
   std::unique_lock lock{mutex_};
-  std::uint64_t ways = ways_;
+  const std::uint64_t ways = ways_;
   lock.unlock();
   limits.save ? attempt([&] { load(limits, ways); }) : remove();
-  base::TimePoint last = base::Clock::now();
   lock.lock();
   loading_ = false;
   complete_ = complete_ || !give_up_loading_;
   changed_.notify_all();
-  for (bool saved_before = limits.save;;) {
+  keep_saved(lock, limits.save);
+}
+
+/// The time after loading. The mutex is free while it saves and while it waits, and each round
+/// looks at everything afresh.
+void CacheKeeper::keep_saved(std::unique_lock<std::mutex>& lock, bool saved_before) {
+  base::TimePoint last = base::Clock::now();
+  for (;;) {
     const conf::Cache now = snapshots_.share()->config.cache;
+    if (saved_before && !now.save) remove();
+    saved_before = now.save;
+    const bool may_save = now.save && complete_;
     const base::TimePoint next = last + now.save_interval;
-    const bool due = stopping_ || save_wanted_ || base::Clock::now() >= next;
-    if (due && now.save && complete_) {
+    const bool ending = stopping_;
+    if (may_save && (ending || save_wanted_ || base::Clock::now() >= next)) {
       save_wanted_ = false;
-      ways = ways_;
+      const std::uint64_t ways = ways_;
       lock.unlock();
       attempt([this, ways] { save(ways); });
       last = base::Clock::now();
       lock.lock();
-    } else if (saved_before && !now.save) {
-      remove();
-    }
-    saved_before = now.save;
-    if (stopping_) return;
-    if (!now.save) {
+      if (ending && !save_wanted_) return;  // else much has changed since it began
+    } else if (ending) {
+      return;
+    } else if (may_save) {
+      changed_.wait_for(lock, next - base::Clock::now());
+    } else {
       save_wanted_ = false;
       changed_.wait(lock);
-    } else if (!save_wanted_) {
-      changed_.wait_for(lock, next - base::Clock::now());
     }
   }
 }

@@ -41,7 +41,8 @@ class CacheKeeper {
 
   /// Begins to load; returns at once.
   void start();
-  /// Saves a last time and ends, within `most`. Once.
+  /// Saves a last time, unless the cache is not to be saved, or what is on disk was not all loaded
+  /// yet and stays; and ends, within `most`. Once.
   void stop(std::chrono::milliseconds most);
   /// Another configuration holds from now on, and what it leads elsewhere is forgotten: what is in
   /// the cache came by its ways.
@@ -60,6 +61,7 @@ class CacheKeeper {
 
  private:
   void run();
+  void keep_saved(std::unique_lock<std::mutex>& lock, bool saved_before);
   template <class Work>
   void attempt(Work&& work);
   void load(const conf::Cache& limits, std::uint64_t ways);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/lifetime.h"
+#include "dns/verdict.h"
 #include "gateway/explainer.h"
 
 namespace gateway {
@@ -99,7 +100,9 @@ void Home::Flying::operator()(upstreams::Race::Reply reply) const {
 }
 
 Home::Outcome Home::replied(const Flying& flying, upstreams::Race::Reply reply) {
-  if (!reply && upstreams_ && upstreams_ != flying.asked)  // the old ones were closed under it
+  const bool closed_under_it = upstreams_ && upstreams_ != flying.asked;
+  // Whoever has no time left is told what went wrong, not that nobody could be asked any more.
+  if (!reply && closed_under_it && base::Clock::now() < flying.flight->deadline)
     return exchange(*flying.flight);
   return store(flying.flight->key, *flying.asked, std::move(reply));
 }
@@ -127,16 +130,21 @@ Home::Outcome Home::store(const FlightKey& key, const upstreams::Sets& asked,
   const cache::Key at = parts_.cache.key_of(key.question, key.dnssec_ok, key.checking_disabled);
   const base::Seconds32 now = base::seconds_of(base::Clock::now());
   if (!reply) {
+    const bool of_the_name = reply.error().blame != base::Blame::us;  // our own shortage is not
     dns::KeptAnswer failure = failure_answer(key.question, dns::Ede::no_reachable_authority,
                                              std::move(reply.error().context));
-    if (keep) parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
+    if (keep && of_the_name)
+      parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
     return landed(std::move(failure), transports::Source::failure);
   }
   const dns::AnswerFacts facts = dns::facts_of(reply->view());
   cache::Lifetime lifetime = cache::lifetime_of(facts, limits);
   dns::clamp_ttls(*reply, lifetime.least_ttl, lifetime.most_ttl);
   if (!lifetime.failure) lifetime.bound_stale(history_with(at, reply->view(), now));
-  if (lifetime.keep && keep) parts_.cache.insert(at, reply->view(), lifetime, now);
+  if (keep) {
+    if (lifetime.failure && dns::is_believed(*reply)) parts_.cache.forget(at);
+    parts_.cache.insert(at, reply->view(), lifetime, now);  // what is not kept ends what was
+  }
   return landed(std::move(*reply), transports::Source::upstream);
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "dns/verdict.h"
 #include "gateway/policy/types.h"
 
 namespace gateway {
@@ -142,7 +143,7 @@ bool Pipeline::find(const Query& query, Reply& reply) {
     return true;
   }
   if (found.failure_remembered) {  // RFC 9520 §3.2: do not ask again yet
-    if (found.state == cache::Found::State::stale) {
+    if (found.state == cache::Found::State::stale && !dns::is_believed(found.failure)) {
       serve_stale(query, found, StaleReason::failed_before, reply);
     } else {
       fit(query, found.failure, {}, reply);
@@ -245,7 +246,7 @@ void Pipeline::lose_patience(Waiting& waiting) {
 void Pipeline::landed(Waiting& waiting, const Landed& landed) {
   const transports::Batch batch{*this};
   const Query& query = waiting.query;
-  if (landed.answer.rcode == dns::Rcode::servfail || landed.source == Source::failure) {
+  if (!dns::is_believed(landed.answer)) {
     const cache::Found kept = parts_.cache.find(key_of(query), base::seconds_of(now_));
     if (kept.state == cache::Found::State::stale) {
       return keep_promise(waiting, kept.answer, [&](Reply& reply) {

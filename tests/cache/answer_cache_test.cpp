@@ -340,6 +340,26 @@ TEST_F(Rfc8767_4, FailureLeavesTheAnswerThatMayServeStale) {
   EXPECT_TRUE(found.failure_remembered);
 }
 
+/// §4: an answer that is not a failure refreshes, be it kept or not.
+TEST_F(Rfc8767_4, ANewerAnswerThatIsNotKeptEndsTheOlder) {
+  const dns::Question zero = question_of("zero.example.");
+  const dns::Question bare = question_of("bare.example.");
+  const dns::Question gone = question_of("gone.example.");
+  store(zero, Reply(zero).address(30));
+  store(bare, Reply(bare).address(30));
+  store(gone, Reply(gone, Rcode::nxdomain).soa(30, 30));
+  fail(bare);
+  now += 30;
+  store(zero, Reply(zero).address(0, 2));
+  store(bare, Reply(bare, Rcode::nxdomain));
+  store(gone, Reply(gone));
+  for (const dns::Question& question : {zero, bare, gone}) {
+    const Found found = find(question);
+    EXPECT_EQ(found.state, State::absent) << question.name.to_text();
+    EXPECT_FALSE(found.failure_remembered);
+  }
+}
+
 TEST_F(Rfc8767_4, FreshAnswerStandsAboveAFailure) {
   const dns::Question question = question_of("www.example.");
   store_address("www.example.", 60);

@@ -134,6 +134,31 @@ TEST_F(EvictionTest, AReaderInABatchKeepsItsViewAndHoldsUpOnlyTheMemoryItMaySee)
   EXPECT_LT(cache.stats().retired_octets, 64 * 1024U);
 }
 
+/// RFC 8767 §4: what is older must not serve stale after it.
+TEST_F(EvictionTest, AnAnswerWithoutRoomEndsTheOlderAllTheSame) {
+  constexpr std::size_t count = 500;
+  const auto find_here = [this](std::size_t number) {
+    const dns::Question question = question_of(host(number));
+    return cache.find(key_of(question), now).state;
+  };
+  for (std::size_t number = 0; number < count; ++number) store_address(host(number), 3600);
+  reader.begin();
+  for (std::size_t number = 0; number < count; ++number) find_here(number);  // marks them
+  for (std::size_t number = count; cache.stats().refused == 0; ++number)
+    store_address(host(number), 3600);
+  std::size_t refused = 0;
+  for (std::size_t number = 0; number < count; ++number) {
+    if (find_here(number) == State::absent) continue;
+    const std::uint64_t before = cache.stats().refused;
+    store_address(host(number), 3600, 2);
+    if (cache.stats().refused == before) continue;
+    ++refused;
+    EXPECT_EQ(find_here(number), State::absent);
+  }
+  EXPECT_GT(refused, 0U);
+  reader.end();
+}
+
 TEST_F(EvictionTest, AnswersOf64KibFindRoomAmongSmallOnes) {
   std::size_t next = store_until_evicted(1000, 0);
   for (std::size_t number = 0; number < 20; ++number) {

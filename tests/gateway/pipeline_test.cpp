@@ -84,6 +84,49 @@ TEST_F(PipelineTest, Rfc9520_3_2_AFailureIsRememberedAndNamesTheUpstream) {
   EXPECT_EQ(told.asked, 1U);
 }
 
+TEST_F(PipelineTest, AShortageOfOursIsNotRememberedAsTheNamesFailure) {
+  told.replies = {
+      std::unexpected{base::Error{base::Blame::us, base::Retry::never, "too many open files"}}};
+  answer(query(question_of("www.example.")));
+  EXPECT_EQ(summary.rcode, dns::Rcode::servfail);
+  told.replies = {response(question_of("www.example."), 300)};
+  answer(query(question_of("www.example.")));
+  EXPECT_EQ(summary.rcode, dns::Rcode::noerror);
+  EXPECT_EQ(told.asked, 2U);
+}
+
+/// A reload has closed the links under a flight.
+TEST_F(PipelineTest, WhoseUpstreamsWereReplacedAsksTheNewOnesWhileThereIsTime) {
+  test_support::Told next;
+  next.replies = {response(question_of("www.example."), 300)};
+  told.script = [&](transports::Ask,
+                    base::TimePoint) -> transports::Awaitable<base::Result<dns::KeptAnswer>> {
+    home.replace(sets_with(next));
+    co_return silence();
+  };
+  answer(query(question_of("www.example.")));
+  EXPECT_EQ(summary.rcode, dns::Rcode::noerror);
+  EXPECT_EQ(next.asked, 1U);
+}
+
+TEST_F(PipelineTest, WhoseTimeIsOverAfterAReloadIsToldWhatWentWrong) {
+  test_support::Told next;
+  told.script =
+      [&](transports::Ask,
+          base::TimePoint deadline) -> transports::Awaitable<base::Result<dns::KeptAnswer>> {
+    home.replace(sets_with(next));
+    co_await test_support::wait_until(deadline);
+    co_return silence();
+  };
+  transports::Query short_of_time = query(question_of("www.example."));
+  short_of_time.deadline = short_of_time.received + std::chrono::milliseconds{60};
+  const auto failed = answer(short_of_time);
+  EXPECT_EQ(summary.rcode, dns::Rcode::servfail);
+  EXPECT_NE(std::string(failed.begin(), failed.end()).find("udp://192.0.2.1: no reply"),
+            std::string::npos);
+  EXPECT_EQ(next.asked, 0U);
+}
+
 TEST_F(PipelineTest, Rfc8767_4_StaleDataIsServedWhenTheUpstreamFails) {
   const dns::Question question = question_of("www.example.");
   const cache::Key key = cache.key_of(question, false, false);

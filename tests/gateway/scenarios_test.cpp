@@ -55,7 +55,7 @@ std::uint8_t last_octet(const std::string& address) {
 
 dns::Rcode rcode_from(const std::string& text) {
   using enum dns::Rcode;
-  for (const dns::Rcode rcode : {noerror, servfail, nxdomain, refused}) {
+  for (const dns::Rcode rcode : {noerror, servfail, nxdomain, notimp, refused}) {
     std::string name = dns::to_text(rcode);
     std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
     if (name == text || dns::to_text(rcode) == text) return rcode;
@@ -67,16 +67,20 @@ dns::Rcode rcode_from(const std::string& text) {
 dns::KeptAnswer reply_from(const dns::Question& question, const Words& words) {
   dns::Rcode rcode = dns::Rcode::noerror;
   for (const std::string& word : words) {
-    if (word == "nxdomain" || word == "servfail" || word == "refused") rcode = rcode_from(word);
+    if (word == "nxdomain" || word == "servfail" || word == "notimp" || word == "refused")
+      rcode = rcode_from(word);
   }
   cache::test::Reply reply{question, rcode};
   std::uint32_t ttl = 300;
+  std::optional<dns::Ede> ede;
   const auto number = [](const std::string& text) {
     return static_cast<std::uint32_t>(std::stoul(text));
   };
   for (std::size_t at = 0; at < words.size(); ++at) {
     if (words[at] == "ttl") {
       ttl = number(words.at(++at));
+    } else if (words[at] == "ede") {
+      ede = static_cast<dns::Ede>(number(words.at(++at)));
     } else if (words[at] == "alias") {
       reply.alias(ttl, words.at(++at));
     } else if (words[at] == "soa") {
@@ -88,7 +92,10 @@ dns::KeptAnswer reply_from(const dns::Question& question, const Words& words) {
       throw std::invalid_argument("not understood: " + words[at]);
     }
   }
-  return reply.kept();
+  dns::KeptAnswer kept = reply.kept();
+  kept.has_ede = ede.has_value();
+  kept.ede = ede.value_or(dns::Ede::other);
+  return kept;
 }
 
 class Scenario : public test_support::PipelineTest,

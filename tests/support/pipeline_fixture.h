@@ -71,14 +71,19 @@ class PipelineTest : public ::testing::Test {
  protected:
   PipelineTest() {
     told.replies.emplace_back(response(question_of("www.example."), 300));
+    home.replace(sets_with(told));
+  }
+
+  /// One set of one upstream.
+  std::shared_ptr<gateway::upstreams::Sets> sets_with(Told& upstream) {
     std::vector<gateway::upstreams::Entrant> entrants;
-    entrants.push_back({.upstream = std::make_unique<ToldUpstream>(told)});
+    entrants.push_back({.upstream = std::make_unique<ToldUpstream>(upstream)});
     auto sets = std::make_shared<gateway::upstreams::Sets>(gateway::policy::Routes{});
     sets->add(std::make_shared<gateway::upstreams::UpstreamSet>(
         conf::Set{.name = std::string{conf::default_set}}, std::move(entrants),
         gateway::upstreams::SetContext{context.get_executor(), home.timers(), random,
                                        metrics.add_sheet(), log}));
-    home.replace(std::move(sets));
+    return sets;
   }
 
   static conf::Config config() {
