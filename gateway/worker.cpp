@@ -169,9 +169,8 @@ std::expected<std::shared_ptr<upstreams::Sets>, std::string> Worker::make_upstre
       if (upstream.set != terms.name) continue;
       auto made = transports::make_upstream(upstream, upstream_context_);
       if (!made) return std::unexpected{std::move(made.error())};
-      entrants.push_back(
-          {std::move(*made), upstream.timeout, upstream.weight, upstream.line.number,
-           transports::host_of(upstream, upstream_context_.hosts)});
+      entrants.push_back({std::move(*made), upstream.timeout, upstream.weight, upstream.line.number,
+                          transports::host_of(upstream, upstream_context_.hosts)});
     }
     sets->add(std::make_shared<upstreams::UpstreamSet>(terms, std::move(entrants), context));
   }

@@ -267,8 +267,8 @@ transports::Awaitable<void> AddressBook::look_up(Entry& entry) {
 /// Unless more is known by then.
 void AddressBook::tell_later(Entry& entry, Addresses addresses) {
   entry.delayed.expires_after(resolution_delay);
-  entry.delayed.async_wait([known = std::weak_ptr<transports::KnownHost>{entry.known}, addresses = std::move(addresses)](
-                               boost::system::error_code error) {
+  entry.delayed.async_wait([known = std::weak_ptr<transports::KnownHost>{entry.known},
+                            addresses = std::move(addresses)](boost::system::error_code error) {
     const std::shared_ptr<transports::KnownHost> host = known.lock();
     if (!error && host && host->version() == 0) host->tell(addresses);
   });
