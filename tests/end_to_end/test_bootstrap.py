@@ -2,6 +2,7 @@
 the next, late, wrong and changing. The start waits for none of it. RFC 7858 §4.2, RFC 8310 §6, RFC 8914.
 """
 
+import socket
 import time
 import unittest
 
@@ -14,6 +15,7 @@ from harness import SLOWNESS, EndToEndTest, has_ipv6, until
 from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from peers import Knot
 from rfc import ADDRESS
+from ways import swallowing
 
 HOST = "gateway.example"  # that the far gateway has a certificate for
 NO_REACHABLE_AUTHORITY = 22
@@ -156,6 +158,14 @@ class Bootstrap(EndToEndTest):
                     with self.gateway(self.upstream(scheme), name=name) as gateway:
                         self.check_answered(gateway)
                         self.check_answered(gateway)
+
+    def test_an_address_where_all_is_lost_takes_half_the_time_at_most(self):
+        self.where = ["127.0.0.3", "127.0.0.2"]
+        for scheme, kind in (("tls", socket.SOCK_STREAM), ("quic", socket.SOCK_DGRAM)):
+            port = self.far.address(scheme)[1]
+            with swallowing(kind, "127.0.0.3", port), self.subTest(scheme):
+                with self.gateway(self.upstream(scheme, timeout="4s"), name=scheme) as gateway:
+                    self.check_answered(gateway)
 
     def test_a_resolver_that_is_silent_of_one_family_holds_up_nobody(self):
         self.resolver.script = lambda asked: (

@@ -209,10 +209,11 @@ class Inside(EndToEndTest):
     def test_an_address_that_is_gone_is_not_spoken_from(self):
         self.check_another_way(self.other_address)
 
-    def check_asked_again(self, change):
+    def check_asked_again(self, change, **server):
         """A query over UDP that waits for its answer."""
         self.upstream.script = lambda asked: HOLD
-        gateway = self.start({"url": self.upstream.url(), "timeout": f"{3 * SLOWNESS}s"})
+        table = {"url": self.upstream.url(), "timeout": f"{3 * SLOWNESS}s"}
+        gateway = self.start(table, **server)
         with gateway.connect("udp") as flow:
             flow.send(query("waits.example", A, number=1))
             self.upstream.wait_for(1)
@@ -226,6 +227,9 @@ class Inside(EndToEndTest):
 
     def test_a_query_over_udp_is_asked_again_from_the_other_address(self):
         self.check_asked_again(self.other_address)
+
+    def test_who_does_not_watch_sees_it_when_he_may_not_speak(self):
+        self.check_asked_again(self.other_address, watch_network=False)
 
     def test_hosts_are_looked_up_again(self):
         def tell(asked):

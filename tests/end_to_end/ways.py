@@ -22,6 +22,22 @@ def half_open(way, to_server):
     return PASS if to_server else DROP
 
 
+@contextlib.contextmanager
+def swallowing(kind, host="127.0.0.1", port=0):
+    """A port where all is lost and nothing refused: a socket that nobody reads, a queue that is full."""
+    with contextlib.ExitStack() as open_ones:
+        if kind == socket.SOCK_DGRAM:
+            sink = open_ones.enter_context(socket.socket(socket.AF_INET, kind))
+            sink.bind((host, port))
+        else:
+            sink = open_ones.enter_context(socket.create_server((host, port), backlog=0))
+            for _ in range(4):
+                crowd = open_ones.enter_context(socket.socket())
+                crowd.setblocking(False)
+                crowd.connect_ex(sink.getsockname())
+        yield sink.getsockname()[1]
+
+
 class Ways:
     """The thread. Owned by the test that entered it, and so are its ways."""
 
