@@ -137,6 +137,11 @@ Counter& MetricSheet::counter(std::string_view family, Labels labels) {
   return find_or_add(counters_, family, std::move(labels));
 }
 
+Gauge& MetricSheet::gauge(std::string_view family, Labels labels) {
+  check_declared(families_, family, Kind::gauge, labels);
+  return find_or_add(gauges_, family, std::move(labels));
+}
+
 DurationHistogram& MetricSheet::histogram(std::string_view family, Labels labels) {
   check_declared(families_, family, Kind::histogram, labels);
   return find_or_add(histograms_, family, std::move(labels));
@@ -169,10 +174,14 @@ std::string MetricRegistry::scrape() const {
     std::map<Labels, HistogramSum> histograms;
     for (const auto& sheet : sheets_) {
       const std::lock_guard sheet_lock(sheet->mutex_);
-      for (const auto& row : sheet->counters_) {
-        if (row.family == family.name)
-          numbers[row.labels] += static_cast<double>(row.metric.value());
-      }
+      const auto add = [&](const auto& rows) {
+        for (const auto& row : rows) {
+          if (row.family == family.name)
+            numbers[row.labels] += static_cast<double>(row.metric.value());
+        }
+      };
+      add(sheet->counters_);
+      add(sheet->gauges_);
       for (const auto& row : sheet->histograms_) {
         if (row.family == family.name) histograms[row.labels].add(row.metric);
       }
@@ -197,10 +206,14 @@ double MetricRegistry::total(std::string_view family, const Labels& labels) cons
   const std::lock_guard lock(mutex_);
   for (const auto& sheet : sheets_) {
     const std::lock_guard sheet_lock(sheet->mutex_);
-    for (const auto& row : sheet->counters_) {
-      if (row.family == family && includes(row.labels, labels))
-        sum += static_cast<double>(row.metric.value());
-    }
+    const auto add = [&](const auto& rows) {
+      for (const auto& row : rows) {
+        if (row.family == family && includes(row.labels, labels))
+          sum += static_cast<double>(row.metric.value());
+      }
+    };
+    add(sheet->counters_);
+    add(sheet->gauges_);
     for (const auto& row : sheet->histograms_) {
       if (row.family != family || !includes(row.labels, labels)) continue;
       for (const Counter& bucket : row.metric.buckets()) sum += static_cast<double>(bucket.value());

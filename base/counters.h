@@ -30,6 +30,17 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
+/// How many there are now. Written by one thread, read by any; a scrape adds the sheets' up.
+class Gauge {
+ public:
+  void add() { value_.store(value() + 1, std::memory_order_relaxed); }
+  void take_off() { value_.store(value() - 1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
 /// A duration histogram with the registry's one set of bounds, 50 µs to 10 s. Written by one
 /// thread.
 class DurationHistogram {
@@ -67,6 +78,7 @@ class MetricSheet {
   explicit MetricSheet(std::span<const MetricFamily> families) : families_(families) {}
 
   Counter& counter(std::string_view family, Labels labels = {});
+  Gauge& gauge(std::string_view family, Labels labels = {});
   DurationHistogram& histogram(std::string_view family, Labels labels = {});
 
  private:
@@ -83,6 +95,7 @@ class MetricSheet {
   std::span<const MetricFamily> families_;
   std::mutex mutex_;  // registration and scraping only
   std::deque<Row<Counter>> counters_;
+  std::deque<Row<Gauge>> gauges_;
   std::deque<Row<DurationHistogram>> histograms_;
 };
 

@@ -24,6 +24,8 @@ struct Error {
   Blame blame = Blame::us;
   Retry retry = Retry::never;
   std::string context;
+  /// The other side was there, or something on the way, and talking to it failed: not mere silence.
+  bool broken = false;
 };
 
 constexpr std::string_view to_text(Blame blame) {

@@ -17,7 +17,8 @@ class LookupTimes {
   static constexpr std::chrono::seconds ttl_least{60};
   static constexpr std::chrono::seconds ttl_most{std::chrono::days{1}};
   static constexpr std::chrono::seconds pause_least{1};
-  static constexpr std::chrono::seconds pause_most{60};
+  /// A resolver that is back is noticed within half a minute.
+  static constexpr std::chrono::seconds pause_most{15};
 
   /// Nothing is known: at once.
   LookupTimes() = default;

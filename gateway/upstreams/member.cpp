@@ -28,7 +28,24 @@ Member::Member(Entrant entrant, base::MetricSheet& sheet)
           counter(sheet, "sallyport_upstream_probes_total", name(), {{"result", "answered"}})),
       probes_failed_(
           counter(sheet, "sallyport_upstream_probes_total", name(), {{"result", "failed"}})),
-      rests_(counter(sheet, "sallyport_upstream_rests_total", name())) {}
+      rests_(counter(sheet, "sallyport_upstream_rests_total", name())) {
+  for (std::size_t i = 0; i < standings_.size(); ++i) {
+    standings_[i] = &sheet.gauge("sallyport_upstream_standing",
+                                 {{"upstream", std::string{name()}},
+                                  {"standing", std::string{to_text(static_cast<Standing>(i))}}});
+  }
+  show_standing();
+}
+
+void Member::show_standing() {
+  hide_standing();
+  shown_ = standings_[static_cast<std::size_t>(health_.standing())];
+  shown_->add();
+}
+
+void Member::hide_standing() {
+  if (base::Gauge* const shown = std::exchange(shown_, nullptr)) shown->take_off();
+}
 
 Candidate Member::candidate() const {
   return {.standing = health_.standing(),

@@ -2,6 +2,7 @@
 // its set; that set's thread alone touches it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -55,6 +56,9 @@ class Member {
   static constexpr std::chrono::milliseconds hedge_unknown{200};  ///< without a pace to go by
 
   Member(Entrant entrant, base::MetricSheet& sheet);
+  ~Member() { hide_standing(); }
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
 
   [[nodiscard]] transports::Upstream& upstream() const { return *entrant_.upstream; }
   [[nodiscard]] std::string_view name() const { return entrant_.upstream->name(); }
@@ -82,6 +86,9 @@ class Member {
   void count_won_hedge() { hedges_won_.add(); }
   void count_probe(bool answered) { (answered ? probes_answered_ : probes_failed_).add(); }
   void count_rest() { rests_.add(); }
+  /// For metrics, as it is by now; and no more, for its set ends.
+  void show_standing();
+  void hide_standing();
 
   bool drained = false;  ///< an operator wants it to have no new queries
 
@@ -97,6 +104,8 @@ class Member {
   base::Counter& probes_answered_;
   base::Counter& probes_failed_;
   base::Counter& rests_;
+  std::array<base::Gauge*, 3> standings_{};
+  base::Gauge* shown_ = nullptr;  // of these
 };
 
 }  // namespace gateway::upstreams

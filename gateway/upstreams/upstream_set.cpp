@@ -85,6 +85,7 @@ void UpstreamSet::change_health(Member& member, base::TimePoint now, Change chan
   const Standing before = member.health().standing();
   const base::TimePoint probe_before = member.health().probe_at();
   change();
+  if (before != member.health().standing() && !closing_) member.show_standing();
   if (before == Standing::resting && member.health().standing() == Standing::well)
     context_.log.info("upstream answers again", {{"upstream", member.name()}});
   if (member.health().standing() != Standing::resting) return;
@@ -102,6 +103,7 @@ void UpstreamSet::suspect(Member& member, base::TimePoint now) {
   if (is_single()) return;  // there is nobody to prefer to it, so nothing to find out
   if (member.health().standing() != Standing::well) return;
   member.health().suspect(now, std::string{member.name()} + ": no reply for longer than is usual");
+  if (!closing_) member.show_standing();
   probe(watched_of(member));
 }
 
@@ -172,7 +174,10 @@ UpstreamSet::Watched& UpstreamSet::watched_of(const Member& member) {
 
 transports::Awaitable<void> UpstreamSet::close(base::TimePoint drain_until) {
   closing_ = true;
-  for (const auto& watched : watched_) watched->forget();
+  for (const auto& watched : watched_) {
+    watched->forget();
+    watched->member.hide_standing();
+  }
   for (const auto& watched : watched_) co_await watched->member.upstream().close(drain_until);
 }
 

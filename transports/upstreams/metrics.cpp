@@ -15,24 +15,25 @@ struct ReasonRow {
   std::string_view label;
   base::Blame blame;
   base::Retry retry;
+  bool broken;
 };
 
 using enum base::Blame;
 using enum base::Retry;
 
 constexpr std::array<ReasonRow, reasons> reason_rows{{
-    {Reason::timeout, "timeout", upstream, other_upstream},
-    {Reason::refused, "refused", upstream, other_upstream},
-    {Reason::unknown_host, "unknown_host", upstream, other_upstream},
-    {Reason::closed, "closed", upstream, fresh_link},
-    {Reason::certificate, "certificate", upstream, other_upstream},
-    {Reason::tls, "tls", upstream, other_upstream},
-    {Reason::malformed, "malformed", upstream, other_upstream},
-    {Reason::truncated, "truncated", upstream, other_upstream},
-    {Reason::busy, "busy", upstream, other_upstream},
-    {Reason::http, "http", upstream, other_upstream},
-    {Reason::closing, "closing", us, other_upstream},
-    {Reason::ours, "ours", us, other_upstream},
+    {Reason::timeout, "timeout", upstream, other_upstream, false},
+    {Reason::refused, "refused", upstream, other_upstream, true},
+    {Reason::unknown_host, "unknown_host", upstream, other_upstream, false},
+    {Reason::closed, "closed", upstream, fresh_link, true},
+    {Reason::certificate, "certificate", upstream, other_upstream, true},
+    {Reason::tls, "tls", upstream, other_upstream, true},
+    {Reason::malformed, "malformed", upstream, other_upstream, true},
+    {Reason::truncated, "truncated", upstream, other_upstream, true},
+    {Reason::busy, "busy", upstream, other_upstream, false},
+    {Reason::http, "http", upstream, other_upstream, true},
+    {Reason::closing, "closing", us, other_upstream, false},
+    {Reason::ours, "ours", us, other_upstream, false},
 }};
 
 constexpr std::array<std::string_view, link_ends> end_labels{"idle",    "peer",   "error",
@@ -83,7 +84,7 @@ Failure make_failure(Reason reason, std::string_view upstream, std::string_view 
   std::string context = conf::url_without_path(upstream);
   context += ": ";
   context += detail;
-  return {reason, {row.blame, row.retry, std::move(context)}};
+  return {reason, {row.blame, row.retry, std::move(context), row.broken}};
 }
 
 UpstreamMetrics::UpstreamMetrics(base::MetricSheet& sheet, const conf::Upstream& upstream)

@@ -143,6 +143,15 @@ TEST_F(UpstreamSetTest, OneThatKeepsFailingRests) {
   EXPECT_EQ(first.asked, Health::failures_before_rest);
   EXPECT_EQ(set->states()[0].standing, Standing::resting);
   EXPECT_EQ(total("sallyport_upstream_rests_total"), 1);
+  const auto standing = [this](std::string_view url, std::string_view what) {
+    return metrics.total("sallyport_upstream_standing",
+                         {{"upstream", std::string{url}}, {"standing", std::string{what}}});
+  };
+  EXPECT_EQ(standing("udp://192.0.2.1", "resting"), 1);
+  EXPECT_EQ(standing("udp://192.0.2.1", "well"), 0);
+  EXPECT_EQ(standing("udp://192.0.2.2", "well"), 1);
+  set.reset();
+  EXPECT_EQ(total("sallyport_upstream_standing"), 0);
 }
 
 TEST_F(UpstreamSetTest, WhenAllRestTheyAreAskedAllTheSame) {
