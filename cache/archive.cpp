@@ -17,6 +17,7 @@
 
 #include "cache/entry.h"
 #include "dns/answer.h"
+#include "dns/message.h"
 
 namespace cache::archive {
 namespace {
@@ -285,7 +286,7 @@ std::expected<Saved, std::string> save(const AnswerCache& cache, const std::stri
 }
 
 void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
-                const conf::Cache& limits, Moment moment, Loaded& loaded) {
+                const conf::Cache& limits, Moment moment, Loaded& loaded, const Wanted& wanted) {
   const auto damaged = [&loaded] { ++loaded.damaged_blocks; };
   if (block.size() < block_header_size || !std::ranges::equal(block.first(magic.size()), magic))
     return damaged();
@@ -318,13 +319,15 @@ void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
     } else if (!check(record, answer)) {
       ++loaded.damaged_entries;
     } else {
-      ++(cache.restore(record.entry, moment.now) ? loaded.entries : loaded.refused);
+      const dns::Name name = dns::MessageWalk{answer.wire}.question().name;
+      const bool kept = wanted(name.view()) && cache.restore(record.entry, moment.now);
+      ++(kept ? loaded.entries : loaded.refused);
     }
   }
 }
 
 Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limits, Moment moment,
-            const std::function<bool()>& go_on) {
+            const std::function<bool()>& go_on, const Wanted& wanted) {
   Loaded loaded;
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (!file.ok()) {
@@ -336,7 +339,7 @@ Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limi
   const std::uint64_t most = cache.stats().budget;  // what was saved by a larger cache
   for (std::uint32_t number = 0; std::uint64_t{number} * block_size < most; ++number) {
     if (!go_on()) {
-      loaded.error = "given up";
+      loaded.given_up = true;
       return loaded;
     }
     const auto size = read_all(file.number(), block);
@@ -345,7 +348,7 @@ Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limi
       return loaded;
     }
     if (*size == 0) return loaded;
-    load_block(cache, std::span{block}.first(*size), number, limits, moment, loaded);
+    load_block(cache, std::span{block}.first(*size), number, limits, moment, loaded, wanted);
     if (loaded.other_ways) return loaded;
   }
   return loaded;
