@@ -186,10 +186,6 @@ std::expected<Saved, std::string> write_file(const AnswerCache& cache, const std
   return blocks.saved();
 }
 
-std::uint32_t seconds_of(std::chrono::seconds duration) {
-  return static_cast<std::uint32_t>(duration.count());
-}
-
 /// A record as it lies in a block.
 struct Record {
   std::uint32_t age;
@@ -218,24 +214,6 @@ Record read_record(base::Reader& in) {
   return record;
 }
 
-/// Ages the entry by the wall time that passed. A clock that went back says nothing of how much
-/// that was: then nothing is fresh any more. False: not even stale.
-bool age(Record& record, const conf::Cache& limits, Moment moment, std::int64_t saved_at) {
-  KeptEntry& entry = record.entry;
-  entry.fresh_seconds = std::min(entry.fresh_seconds, seconds_of(limits.max_ttl));
-  entry.stale_seconds =
-      std::min(entry.stale_seconds, stale_seconds_for(entry.history, seconds_of(limits.stale)));
-  std::uint64_t old = record.age;
-  if (moment.unix_seconds >= saved_at) {
-    old += static_cast<std::uint64_t>(moment.unix_seconds - saved_at);
-  } else {
-    old = std::max<std::uint64_t>(old, entry.fresh_seconds);
-  }
-  if (old >= std::uint64_t{entry.fresh_seconds} + entry.stale_seconds) return false;
-  entry.stored = moment.now - static_cast<std::uint32_t>(old);
-  return true;
-}
-
 /// The message is read as strictly as one that an upstream sent.
 bool check(Record& record, dns::KeptAnswer& answer) {
   auto kept = dns::keep_answer(record.wire);
@@ -252,6 +230,33 @@ bool check(Record& record, dns::KeptAnswer& answer) {
   }
   record.entry.answer.wire = answer.wire;
   record.entry.answer.ttl_offsets = answer.ttl_offsets;
+  return true;
+}
+
+/// Brings the times, and the TTLs that clients will see, within today's limits; never beyond those
+/// of the former run. False: today it would not be kept at all.
+bool limit(Record& record, dns::KeptAnswer& answer, const conf::Cache& limits) {
+  KeptEntry& entry = record.entry;
+  Lifetime today = lifetime_of(dns::facts_of(answer.view()), limits);
+  today.bound_stale(entry.history);
+  dns::clamp_ttls(answer, 0, today.most_ttl);
+  entry.fresh_seconds = std::min(entry.fresh_seconds, today.fresh_seconds);
+  entry.stale_seconds = std::min(entry.stale_seconds, today.stale_seconds);
+  return today.keep;
+}
+
+/// Ages the entry by the wall time that passed. A clock that went back says nothing of how much
+/// that was: then nothing is fresh any more. False: not even stale.
+bool age(Record& record, Moment moment, std::int64_t saved_at) {
+  KeptEntry& entry = record.entry;
+  std::uint64_t old = record.age;
+  if (moment.unix_seconds >= saved_at) {
+    old += static_cast<std::uint64_t>(moment.unix_seconds - saved_at);
+  } else {
+    old = std::max<std::uint64_t>(old, entry.fresh_seconds);
+  }
+  if (old >= std::uint64_t{entry.fresh_seconds} + entry.stale_seconds) return false;
+  entry.stored = moment.now - static_cast<std::uint32_t>(old);
   return true;
 }
 
@@ -314,10 +319,10 @@ void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
       return;
     }
     dns::KeptAnswer answer;
-    if (!age(record, limits, moment, saved_at)) {
-      ++loaded.too_old;
-    } else if (!check(record, answer)) {
+    if (!check(record, answer)) {
       ++loaded.damaged_entries;
+    } else if (!limit(record, answer, limits) || !age(record, moment, saved_at)) {
+      ++loaded.too_old;
     } else {
       const dns::Name name = dns::MessageWalk{answer.wire}.question().name;
       const bool kept = wanted(name.view()) && cache.restore(record.entry, moment.now);
