@@ -17,6 +17,7 @@
 
 #include "cache/entry.h"
 #include "dns/answer.h"
+#include "dns/message.h"
 
 namespace cache::archive {
 namespace {
@@ -185,10 +186,6 @@ std::expected<Saved, std::string> write_file(const AnswerCache& cache, const std
   return blocks.saved();
 }
 
-std::uint32_t seconds_of(std::chrono::seconds duration) {
-  return static_cast<std::uint32_t>(duration.count());
-}
-
 /// A record as it lies in a block.
 struct Record {
   std::uint32_t age;
@@ -217,24 +214,6 @@ Record read_record(base::Reader& in) {
   return record;
 }
 
-/// Ages the entry by the wall time that passed. A clock that went back says nothing of how much
-/// that was: then nothing is fresh any more. False: not even stale.
-bool age(Record& record, const conf::Cache& limits, Moment moment, std::int64_t saved_at) {
-  KeptEntry& entry = record.entry;
-  entry.fresh_seconds = std::min(entry.fresh_seconds, seconds_of(limits.max_ttl));
-  entry.stale_seconds =
-      std::min(entry.stale_seconds, stale_seconds_for(entry.history, seconds_of(limits.stale)));
-  std::uint64_t old = record.age;
-  if (moment.unix_seconds >= saved_at) {
-    old += static_cast<std::uint64_t>(moment.unix_seconds - saved_at);
-  } else {
-    old = std::max<std::uint64_t>(old, entry.fresh_seconds);
-  }
-  if (old >= std::uint64_t{entry.fresh_seconds} + entry.stale_seconds) return false;
-  entry.stored = moment.now - static_cast<std::uint32_t>(old);
-  return true;
-}
-
 /// The message is read as strictly as one that an upstream sent.
 bool check(Record& record, dns::KeptAnswer& answer) {
   auto kept = dns::keep_answer(record.wire);
@@ -251,6 +230,33 @@ bool check(Record& record, dns::KeptAnswer& answer) {
   }
   record.entry.answer.wire = answer.wire;
   record.entry.answer.ttl_offsets = answer.ttl_offsets;
+  return true;
+}
+
+/// Brings the times, and the TTLs that clients will see, within today's limits; never beyond those
+/// of the former run. False: today it would not be kept at all.
+bool limit(Record& record, dns::KeptAnswer& answer, const conf::Cache& limits) {
+  KeptEntry& entry = record.entry;
+  Lifetime today = lifetime_of(dns::facts_of(answer.view()), limits);
+  today.bound_stale(entry.history);
+  dns::clamp_ttls(answer, 0, today.most_ttl);
+  entry.fresh_seconds = std::min(entry.fresh_seconds, today.fresh_seconds);
+  entry.stale_seconds = std::min(entry.stale_seconds, today.stale_seconds);
+  return today.keep;
+}
+
+/// Ages the entry by the wall time that passed. A clock that went back says nothing of how much
+/// that was: then nothing is fresh any more. False: not even stale.
+bool age(Record& record, Moment moment, std::int64_t saved_at) {
+  KeptEntry& entry = record.entry;
+  std::uint64_t old = record.age;
+  if (moment.unix_seconds >= saved_at) {
+    old += static_cast<std::uint64_t>(moment.unix_seconds - saved_at);
+  } else {
+    old = std::max<std::uint64_t>(old, entry.fresh_seconds);
+  }
+  if (old >= std::uint64_t{entry.fresh_seconds} + entry.stale_seconds) return false;
+  entry.stored = moment.now - static_cast<std::uint32_t>(old);
   return true;
 }
 
@@ -285,7 +291,7 @@ std::expected<Saved, std::string> save(const AnswerCache& cache, const std::stri
 }
 
 void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
-                const conf::Cache& limits, Moment moment, Loaded& loaded) {
+                const conf::Cache& limits, Moment moment, Loaded& loaded, const Wanted& wanted) {
   const auto damaged = [&loaded] { ++loaded.damaged_blocks; };
   if (block.size() < block_header_size || !std::ranges::equal(block.first(magic.size()), magic))
     return damaged();
@@ -313,18 +319,20 @@ void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
       return;
     }
     dns::KeptAnswer answer;
-    if (!age(record, limits, moment, saved_at)) {
-      ++loaded.too_old;
-    } else if (!check(record, answer)) {
+    if (!check(record, answer)) {
       ++loaded.damaged_entries;
+    } else if (!limit(record, answer, limits) || !age(record, moment, saved_at)) {
+      ++loaded.too_old;
     } else {
-      ++(cache.restore(record.entry, moment.now) ? loaded.entries : loaded.refused);
+      const dns::Name name = dns::MessageWalk{answer.wire}.question().name;
+      const bool kept = wanted(name.view()) && cache.restore(record.entry, moment.now);
+      ++(kept ? loaded.entries : loaded.refused);
     }
   }
 }
 
 Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limits, Moment moment,
-            const std::function<bool()>& go_on) {
+            const std::function<bool()>& go_on, const Wanted& wanted) {
   Loaded loaded;
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (!file.ok()) {
@@ -336,7 +344,7 @@ Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limi
   const std::uint64_t most = cache.stats().budget;  // what was saved by a larger cache
   for (std::uint32_t number = 0; std::uint64_t{number} * block_size < most; ++number) {
     if (!go_on()) {
-      loaded.error = "given up";
+      loaded.given_up = true;
       return loaded;
     }
     const auto size = read_all(file.number(), block);
@@ -345,7 +353,7 @@ Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limi
       return loaded;
     }
     if (*size == 0) return loaded;
-    load_block(cache, std::span{block}.first(*size), number, limits, moment, loaded);
+    load_block(cache, std::span{block}.first(*size), number, limits, moment, loaded, wanted);
     if (loaded.other_ways) return loaded;
   }
   return loaded;

@@ -70,21 +70,28 @@ struct Loaded {
   bool found = false;  ///< there was a file
   std::uint64_t entries = 0;
   std::uint64_t too_old = 0;         ///< not even stale any more
-  std::uint64_t refused = 0;         ///< something newer was known, or no room
+  std::uint64_t refused = 0;         ///< something newer was known, no room, or not wanted
   std::uint64_t damaged_blocks = 0;  ///< dropped, with all that was in them
   std::uint64_t damaged_entries = 0;
   bool clock_went_back = false;  ///< all that was fresh is now stale
   bool other_ways = false;       ///< set aside: its answers came by other ways than today's
+  bool given_up = false;         ///< the rest was not looked at: `go_on` said so
   std::string error;             ///< the file could not be read, or not to its end
 };
 
-/// Keeps what the file holds, aged by the wall time since, within today's limits.
+/// Whether an answer of this name is to be kept.
+using Wanted = std::function<bool(dns::NameView)>;
+inline bool every_name(dns::NameView /*name*/) { return true; }
+
+/// Keeps what the file holds, aged by the wall time since, within today's limits. Asks `go_on`
+/// before each block; what that changes holds for `wanted` from there on.
 Loaded load(AnswerCache& cache, const std::string& path, const conf::Cache& limits, Moment moment,
-            const std::function<bool()>& go_on);
+            const std::function<bool()>& go_on, const Wanted& wanted = every_name);
 
 /// One block of it. `number`: which it must be.
 void load_block(AnswerCache& cache, base::Bytes block, std::uint32_t number,
-                const conf::Cache& limits, Moment moment, Loaded& loaded);
+                const conf::Cache& limits, Moment moment, Loaded& loaded,
+                const Wanted& wanted = every_name);
 
 /// Fills in the header of a block whose records are in place.
 void seal(std::span<std::uint8_t> block, std::uint32_t number, std::int64_t unix_seconds,

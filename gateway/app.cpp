@@ -217,11 +217,9 @@ admin::ReloadOutcome App::reload() {
   }
   snapshots_.publish(next);
   if (const auto led = policy::led_elsewhere(running->config, next->config); !led.empty()) {
-    keeper_.forget([this, &led] {
-      std::uint64_t count = 0;
-      for (const dns::Name& name : led) count += cache_.flush(name, true);
-      return count;
-    });
+    std::vector<CacheKeeper::Part> parts;
+    for (const dns::Name& name : led) parts.push_back({name, true});
+    keeper_.forget(parts);
   }
   keeper_.reconsider();
   log_.set_level(next->config.log.level);
@@ -235,8 +233,7 @@ admin::ReloadOutcome App::reload() {
 }
 
 std::uint64_t App::flush(const std::optional<dns::Name>& name, bool below) {
-  const std::uint64_t count =
-      keeper_.forget([&] { return name ? cache_.flush(*name, below) : cache_.flush(); });
+  const std::uint64_t count = name ? keeper_.forget({{*name, below}}) : keeper_.forget_all();
   log_.info("cache flushed", {{"entries", count}});
   return count;
 }

@@ -3,9 +3,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <filesystem>
+#include <string_view>
 
 namespace gateway {
 namespace {
@@ -56,12 +58,32 @@ void CacheKeeper::reconsider() {
   changed_.notify_all();
 }
 
-void CacheKeeper::stop_loading() {
-  std::unique_lock lock{mutex_};
-  if (!loading_) return;
-  give_up_loading_ = true;
-  complete_ = true;  // what is not loaded is not to come back
-  changed_.wait(lock, [this] { return !loading_; });
+std::uint64_t CacheKeeper::forget(const std::vector<Part>& parts) {
+  {
+    std::unique_lock lock{mutex_};
+    if (loading_) {
+      forgotten_.insert(forgotten_.end(), parts.begin(), parts.end());
+      complete_ = true;
+      // At the next block at the latest none of them is loaded any more, and what was goes below.
+      changed_.wait(
+          lock, [this, all = forgotten_.size()] { return !loading_ || passed_by_.size() >= all; });
+    }
+  }
+  std::uint64_t count = 0;
+  for (const Part& part : parts) count += cache_.flush(part.name, part.below);
+  save_now();
+  return count;
+}
+
+std::uint64_t CacheKeeper::forget_all() {
+  {
+    std::unique_lock lock{mutex_};
+    complete_ = give_up_loading_ = true;
+    changed_.wait(lock, [this] { return !loading_; });
+  }
+  const std::uint64_t count = cache_.flush();
+  save_now();
+  return count;
 }
 
 void CacheKeeper::save_now() {
@@ -83,6 +105,7 @@ void CacheKeeper::run() {
   lock.lock();
   loading_ = false;
   complete_ = complete_ || !give_up_loading_;
+  forgotten_ = passed_by_ = {};
   changed_.notify_all();
   keep_saved(lock, limits.save);
 }
@@ -129,7 +152,8 @@ void CacheKeeper::attempt(Work&& work) {
 
 void CacheKeeper::load(const conf::Cache& limits, std::uint64_t ways) {
   const cache::archive::Loaded loaded = cache::archive::load(
-      cache_, path_, limits, moment(ways), [this] { return !give_up_loading_.load(); });
+      cache_, path_, limits, moment(ways), [this] { return go_on_loading(); },
+      [this](dns::NameView name) { return is_wanted(name); });
   if (!loaded.found && loaded.error.empty()) return;
   if (loaded.other_ways) {
     log_.warning("saved cache not used: routes or upstreams are others than those it came from",
@@ -140,9 +164,12 @@ void CacheKeeper::load(const conf::Cache& limits, std::uint64_t ways) {
   facts_.too_old = loaded.too_old;
   facts_.refused = loaded.refused;
   facts_.damaged = loaded.damaged_blocks + loaded.damaged_entries;
-  const bool whole = facts_.damaged == 0 && loaded.error.empty();
-  log_.write(whole ? base::LogLevel::info : base::LogLevel::warning,
-             whole ? "saved cache loaded" : "saved cache is damaged, what is sound was loaded",
+  const bool sound = facts_.damaged == 0 && loaded.error.empty();
+  const std::string_view outcome = !sound ? "saved cache is damaged, what is sound was loaded"
+                                   : loaded.given_up
+                                       ? "saved cache loaded in part: loading was ended"
+                                       : "saved cache loaded";
+  log_.write(sound ? base::LogLevel::info : base::LogLevel::warning, outcome,
              {{"file", path_},
               {"entries", loaded.entries},
               {"too_old", loaded.too_old},
@@ -151,6 +178,23 @@ void CacheKeeper::load(const conf::Cache& limits, std::uint64_t ways) {
               {"damaged_entries", loaded.damaged_entries},
               {"clock_went_back", loaded.clock_went_back},
               {"error", loaded.error}});
+}
+
+/// Between two blocks.
+bool CacheKeeper::go_on_loading() {
+  {
+    const std::scoped_lock lock{mutex_};
+    passed_by_ = forgotten_;
+    if (give_up_loading_) return false;
+  }
+  changed_.notify_all();
+  return true;
+}
+
+bool CacheKeeper::is_wanted(dns::NameView name) const {
+  return std::ranges::none_of(passed_by_, [name](const Part& part) {
+    return part.below ? name.is_at_or_below(part.name.view()) : name == part.name.view();
+  });
 }
 
 void CacheKeeper::save(std::uint64_t ways) {

@@ -9,11 +9,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "cache/answer_cache.h"
 #include "cache/archive.h"
+#include "dns/name.h"
 #include "gateway/snapshot.h"
 
 namespace gateway {
@@ -47,15 +49,17 @@ class CacheKeeper {
   /// Another configuration holds from now on, and what it leads elsewhere is forgotten: what is in
   /// the cache came by its ways.
   void reconsider();
-  /// What is on disk must not come back: loading ends, and the cache is saved as soon as `flush`
-  /// has been done to it.
-  template <class Flush>
-  std::uint64_t forget(Flush&& flush) {
-    stop_loading();
-    const std::uint64_t count = flush();
-    save_now();
-    return count;
-  }
+  /// A name, with all that is below it or alone.
+  struct Part {
+    dns::Name name;
+    bool below = false;
+  };
+  /// Flushes these from the cache, and keeps them from coming back from the disk: what is still to
+  /// be loaded of them is not, and the cache is saved as soon as it can be. Gives how many entries
+  /// went.
+  std::uint64_t forget(const std::vector<Part>& parts);
+  /// The same for everything: loading ends.
+  std::uint64_t forget_all();
 
   [[nodiscard]] const Facts& facts() const { return facts_; }
 
@@ -65,9 +69,10 @@ class CacheKeeper {
   template <class Work>
   void attempt(Work&& work);
   void load(const conf::Cache& limits, std::uint64_t ways);
+  bool go_on_loading();
+  [[nodiscard]] bool is_wanted(dns::NameView name) const;
   void save(std::uint64_t ways);
   void remove();
-  void stop_loading();
   void save_now();
 
   cache::AnswerCache& cache_;
@@ -79,13 +84,16 @@ class CacheKeeper {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool loading_ = false;  // the six below under the mutex
+  bool loading_ = false;  // the eight below under the mutex
   bool stopping_ = false;
   bool save_wanted_ = false;
   std::uint64_t ways_ = 0;  // of what is in the cache
-  bool complete_ = false;   // what was on disk is in the cache: it may be replaced
+  bool complete_ = false;  // what was on disk is in the cache, or must not stay: it may be replaced
+  bool give_up_loading_ = false;
+  std::vector<Part> forgotten_;  // while it loads
   std::optional<base::TimePoint> give_up_;
-  std::atomic<bool> give_up_loading_{false};
+  std::vector<Part> passed_by_;  // of the forgotten, what is no longer loaded: written by the
+                                 // keeper's thread alone, under the mutex
   std::thread thread_;
 };
 

@@ -156,6 +156,32 @@ TEST_F(Archive, TodaysLimitsHold) {
   EXPECT_EQ(load(10).too_old, 1U);
 }
 
+/// What clients are told as well: they keep it by the TTLs in it.
+TEST_F(Archive, TodaysLimitsHoldForTheTtlsInTheAnswerToo) {
+  const auto www = question_of("www.example.");
+  store(www, Reply(www).alias(3600, "w.example.").address(20));
+  const auto gone = question_of("gone.example.");
+  store(gone, Reply(gone, dns::Rcode::nxdomain).soa(600, 600));
+  const auto told = [](const Found& found) { return dns::facts_of(found.answer); };
+  save();
+  limits.min_ttl = std::chrono::seconds{60};
+  limits.max_ttl = std::chrono::seconds{300};
+  limits.negative_ttl = std::chrono::seconds{30};
+  EXPECT_EQ(load(5).entries, 2U);
+  const Found positive = find_next(www);
+  EXPECT_EQ(positive.ttl_left, 15U) << "a TTL does not grow";
+  EXPECT_EQ(told(positive).least_ttl, 20U);
+  ASSERT_EQ(positive.answer.ttl_offsets.size(), 2U);
+  EXPECT_EQ(base::load_u32(&positive.answer.wire[positive.answer.ttl_offsets[0]]), 300U);
+  const Found negative = find_next(gone);
+  EXPECT_EQ(negative.ttl_left, 25U);
+  EXPECT_EQ(told(negative).negative_ttl, 30U);
+
+  next.flush();
+  limits.negative_ttl = std::chrono::seconds{0};
+  EXPECT_EQ(load(5).too_old, 1U) << "and what is not kept today is not loaded";
+}
+
 TEST_F(Archive, WhatCameByOtherWaysIsSetAside) {
   fill(3000);
   ways = 7;

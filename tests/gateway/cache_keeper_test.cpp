@@ -12,6 +12,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -79,18 +80,18 @@ class CacheKeeperTest : public ::testing::Test {
 
   static std::string host(int number) { return "host-" + std::to_string(number) + ".example."; }
 
-  void fill(cache::AnswerCache& into) const {
-    for (int number = 0; number < count; ++number) {
-      const dns::Question question = question_of(host(number));
-      into.insert(into.key_of(question, false, false), Reply(question).address(3600).kept().view(),
-                  {.keep = true, .fresh_seconds = 3600}, base::seconds_of(base::Clock::now()));
-    }
+  static void fill_one(cache::AnswerCache& into, const std::string& name) {
+    const dns::Question question = question_of(name);
+    into.insert(into.key_of(question, false, false), Reply(question).address(3600).kept().view(),
+                {.keep = true, .fresh_seconds = 3600}, base::seconds_of(base::Clock::now()));
+  }
+  static void fill(cache::AnswerCache& into) {
+    for (int number = 0; number < count; ++number) fill_one(into, host(number));
   }
   bool knows(const cache::AnswerCache& which, const std::string& name) {
     const dns::Question question = question_of(name);
     const base::EpochBatch batch{reader};
-    return which
-               .find(which.key_of(question, false, false), base::seconds_of(base::Clock::now()))
+    return which.find(which.key_of(question, false, false), base::seconds_of(base::Clock::now()))
                .state == cache::Found::State::fresh;
   }
   int known(const cache::AnswerCache& which) {
@@ -143,6 +144,15 @@ class CacheKeeperTest : public ::testing::Test {
     });
     return name.value();
   }
+  /// Where the one entry of the cache lies.
+  [[nodiscard]] std::size_t piece_of_one() const {
+    for (std::size_t piece = 0; piece < cache.pieces(); ++piece) {
+      bool is_here = false;
+      cache.visit(piece, [&is_here](const cache::KeptEntry&) { is_here = true; });
+      if (is_here) return piece;
+    }
+    throw std::logic_error("the cache is empty");
+  }
 
   TemporaryDirectory folder;
   const std::string path = folder.file("cache.saved");
@@ -168,10 +178,8 @@ TEST_F(CacheKeeperTest, AReloadAndAFlushWhileItLoadsDoNotHangIt) {
   fill(cache);
   std::optional<Hold> hold{std::in_place, cache, 0};
   keeper.start();
-  reload([](conf::Config& config) {
-    config.upstreams.emplace_back().url = "udp://192.0.2.7";
-  });
-  std::future<void> flushed = begin([this] { keeper.forget([this] { return cache.flush(); }); });
+  reload([](conf::Config& config) { config.upstreams.emplace_back().url = "udp://192.0.2.7"; });
+  std::future<void> flushed = begin([this] { keeper.forget_all(); });
   std::this_thread::sleep_for(a_while);
   hold.reset();
   expect_end(flushed, "the flush");
@@ -179,12 +187,46 @@ TEST_F(CacheKeeperTest, AReloadAndAFlushWhileItLoadsDoNotHangIt) {
   EXPECT_EQ(known(*next_run()), 0);
 }
 
+TEST_F(CacheKeeperTest, ANameFlushedWhileItLoadsStaysAwayAndTheOthersCome) {
+  save_for_next_run();
+  fill_one(cache, "held.example.");
+  std::optional<Hold> hold{std::in_place, cache, piece_of_one()};
+  keeper.start();
+  const std::string gone = host(count - 1);
+  std::future<void> flushed = begin([&] {
+    keeper.forget({{dns::Name::from_text(gone).value(), false},
+                   {dns::Name::from_text("host-1.example.").value(), true}});
+  });
+  std::this_thread::sleep_for(a_while);
+  hold.reset();
+  expect_end(flushed, "the flush");
+  EXPECT_TRUE(comes_true([this] { return keeper.facts().saves == 1; }));
+  EXPECT_EQ(known(cache), count - 2);
+  EXPECT_FALSE(knows(cache, gone));
+  EXPECT_FALSE(knows(cache, "host-1.example."));
+  stop();
+  EXPECT_EQ(known(*next_run()), count - 2);
+}
+
+/// What could be loaded no more is not lost to the next run.
+TEST_F(CacheKeeperTest, AnEndWhileItLoadsLeavesWhatIsOnDisk) {
+  save_for_next_run();
+  fill_one(cache, "held.example.");
+  std::optional<Hold> hold{std::in_place, cache, piece_of_one()};
+  keeper.start();
+  std::future<void> stopped = begin([this] { keeper.stop(patience); });
+  std::this_thread::sleep_for(a_while);
+  hold.reset();
+  expect_end(stopped, "the keeper");
+  EXPECT_EQ(known(*next_run()), count);
+}
+
 TEST_F(CacheKeeperTest, AFlushWhileItSavesBeforeTheEndIsSavedToo) {
   fill(cache);
   const dns::Name gone = of_first_segment();
   keeper.start();
   std::optional<Hold> hold{std::in_place, cache, last_segment()};
-  keeper.forget([] { return std::uint64_t{0}; });  // which is a reason to save
+  keeper.forget({});  // which is a reason to save
   ASSERT_TRUE(comes_true([this] { return std::filesystem::exists(path + ".new"); }));
   std::this_thread::sleep_for(a_while);
   cache.forget(cache.key_of({gone, dns::RrType::a, dns::RrClass::in}, false, false));
@@ -201,7 +243,7 @@ TEST_F(CacheKeeperTest, AReloadWhileItSavesIsNoticed) {
   fill(cache);
   keeper.start();
   std::optional<Hold> hold{std::in_place, cache, last_segment()};
-  keeper.forget([] { return std::uint64_t{0}; });
+  keeper.forget({});
   ASSERT_TRUE(comes_true([this] { return std::filesystem::exists(path + ".new"); }));
   reload([](conf::Config& config) { config.cache.save = false; });
   hold.reset();
