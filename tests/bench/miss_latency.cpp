@@ -125,6 +125,8 @@ int main(int count, char** arguments) {
     carry(std::atoi(words[1].c_str()));
   } else if (words.size() >= 4 && words[0] == "ask") {
     ask_in_turns(std::atoi(words[1].c_str()), words[2], {words.begin() + 3, words.end()});
+  } else if (words.empty()) {
+    std::puts("miss_latency.py BUILD has the table; this is what it asks with");
   } else {
     complain("ask COUNT CA_FILE URL... or carry PORT");
   }
