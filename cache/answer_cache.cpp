@@ -58,8 +58,6 @@ void set_answer(Found& found, Entry& entry, base::Seconds32 thread_now) {
   found.answer = entry.view();
   found.age = now - entry.inserted;
   found.ttl_left = fresh ? entry.expires - now : 0;
-  found.usable_for = entry.useless_from - now;
-  found.history = entry.history;
   constexpr std::uint64_t parts_before_the_last = 9;  // of ten
   found.ending = fresh && found.ttl_left * parts_before_the_last <= found.age &&
                  (marks & (Entry::asked_for | Entry::refreshing)) == Entry::asked_for;
@@ -240,25 +238,6 @@ void AnswerCache::forget(const Key& key) {
   const Filing every_type = impl_->every_type(key);
   impl_->segment_of(key.hash).forget({key, key.hash, Scope::question});
   impl_->segment_of(every_type.hash).forget(every_type);
-}
-
-void AnswerCache::insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,
-                                 const Lifetime& lifetime, base::Seconds32 now) {
-  std::array<std::uint8_t, dns::header_size + dns::name_size_max + 4> message;
-  base::Writer out(message);
-  out.u16(0);
-  out.u16(static_cast<std::uint16_t>(dns::flag::qr | dns::flag::rd | dns::flag::ra |
-                                     (static_cast<std::uint16_t>(rcode) & 0xfU)));
-  out.u16(1);
-  out.zeros(6);
-  out.bytes(key.name.wire());
-  out.u16(static_cast<std::uint16_t>(key.type));
-  out.u16(static_cast<std::uint16_t>(key.klass));
-  const dns::AnswerView answer{
-      out.written(), {}, rcode, ede.has_value(), ede.value_or(dns::Ede::other), {}};
-  Lifetime as_failure = lifetime;
-  as_failure.failure = true;
-  insert(key, answer, as_failure, now);
 }
 
 std::size_t AnswerCache::pieces() const {

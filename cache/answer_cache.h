@@ -55,11 +55,9 @@ struct Found {
   bool failure_remembered = false;     ///< and not expired
   bool ending = false;                 ///< fresh, in the last tenth of its life, asked for before,
                                        ///< and nobody refreshes it yet: see claim_refresh()
-  History history{};                   ///< of `answer`
   dns::AnswerView answer;              ///< unless absent
   std::uint32_t age = 0;               ///< seconds since `answer` was stored
   std::uint32_t ttl_left = 0;          ///< seconds until `answer` expires; 0 when stale
-  std::uint32_t usable_for = 0;        ///< seconds until it may not even serve stale
   dns::AnswerView failure;             ///< when remembered: rcode, EDE, a message with the question
   std::uint32_t failure_ttl_left = 0;  ///< seconds until an upstream may be asked again
 };
@@ -133,10 +131,6 @@ class AnswerCache {
 
   /// What is kept for the question, of either filing, is not to serve any more, not even stale.
   void forget(const Key& key);
-
-  /// Remembers that nobody could answer, without a message of an upstream's (RFC 9520 §3.2).
-  void insert_failure(const Key& key, dns::Rcode rcode, std::optional<dns::Ede> ede,
-                      const Lifetime& lifetime, base::Seconds32 now);
 
   // For who saves it. Failures are not shown: a restart may be what was to end them.
 

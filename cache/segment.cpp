@@ -127,18 +127,6 @@ void* Segment::room_for(std::size_t size, base::Seconds32 now) {
   return slabs_.take(size_class);
 }
 
-/// Evicts ahead, so that the next insertions find blocks whose readers have gone by then.
-void Segment::keep_reserve(std::size_t size_class, base::Seconds32 now) {
-  constexpr std::size_t reserve_octets = 4096;
-  if (slabs_.has_free_page()) return;
-  const std::size_t wanted =
-      std::min<std::size_t>(reserve_octets / Slabs::block_sizes[size_class], 8);
-  for (unsigned count = 0; count < 2; ++count) {
-    if (slabs_.ready(size_class) + waiting_blocks_[size_class] >= wanted) return;
-    if (evict_one(now) == nullptr) return;
-  }
-}
-
 // Eviction.
 
 /// Of the two queues, the one whose hand stands at the older entry: so both hands go through time

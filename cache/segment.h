@@ -109,7 +109,6 @@ class alignas(64) Segment {
               base::Seconds32 stored, base::Seconds32 now);
   void forget_locked(const Filing& filing);
   void* room_for(std::size_t size, base::Seconds32 now);
-  void keep_reserve(std::size_t size_class, base::Seconds32 now);
   /// Entries by insertion, and where SIEVE's hand stands among them.
   struct Queue {
     std::uint32_t newest = none;

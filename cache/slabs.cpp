@@ -50,14 +50,12 @@ void* Slabs::take(std::size_t size_class) {
     if (page == none) return nullptr;
     pages_[page].size_class = static_cast<std::uint8_t>(size_class);
     link(with_room_[size_class], page);
-    ready_[size_class] += blocks_in_page(size_class);
   }
   Page& cut = pages_[page];
   const std::size_t half = cut.taken[0] == ~std::uint64_t{0} ? 1 : 0;
   const auto bit = static_cast<std::size_t>(std::countr_one(cut.taken[half]));
   cut.taken[half] |= std::uint64_t{1} << bit;
   if (++cut.used == blocks_in_page(size_class)) unlink(with_room_[size_class], page);
-  --ready_[size_class];
   std::byte* const block = page_data(page) + (half * 64 + bit) * block_sizes[size_class];
   allow_use(block, block_sizes[size_class]);
   return block;
@@ -77,10 +75,8 @@ void Slabs::give_back(void* block) {
                      block_sizes[size_class];
   cut.taken[index / 64] &= ~(std::uint64_t{1} << index % 64);
   if (cut.used-- == blocks_in_page(size_class)) link(with_room_[size_class], page);
-  ++ready_[size_class];
   if (cut.used != 0) return;
   unlink(with_room_[size_class], page);
-  ready_[size_class] -= blocks_in_page(size_class);
   release_page(page);
 }
 

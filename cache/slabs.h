@@ -50,10 +50,6 @@ class Slabs {
   void* take(std::size_t size_class);
   void give_back(void* block);
 
-  /// Blocks of the class that take() would give from pages already cut for it.
-  [[nodiscard]] std::size_t ready(std::size_t size_class) const { return ready_[size_class]; }
-  [[nodiscard]] bool has_free_page() const { return free_ != none || cut_ != pages_count_; }
-
   [[nodiscard]] std::size_t class_of(const void* block) const {
     return pages_[page_of(block)].size_class;
   }
@@ -101,7 +97,6 @@ class Slabs {
   std::byte* settled_;         ///< huge pages are preferred below it
   std::uint32_t free_ = none;  ///< pages below it without blocks
   std::array<std::uint32_t, page_classes> with_room_;
-  std::array<std::uint32_t, classes> ready_{};
 };
 
 template <class Visit>

@@ -154,8 +154,12 @@ void App::stop() {
 std::expected<void, std::string> App::configure_workers(
     const std::shared_ptr<const Snapshot>& snapshot) {
   for (const auto& worker : workers_) {
-    if (auto done = worker->configure(snapshot).get(); !done) return done;
+    if (auto done = worker->prepare(snapshot).get(); !done) {
+      for (const auto& prepared : workers_) prepared->drop_prepared();
+      return done;
+    }
   }
+  for (const auto& worker : workers_) worker->take_prepared().get();
   waiting_.set_most(snapshot->config.limits.queries_waiting);
   return {};
 }

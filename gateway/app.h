@@ -79,7 +79,7 @@ class App final : public admin::Control {
   void register_keeper_metrics();
   void register_session_metrics();
   /// New upstreams on every home and new limits everywhere; a sentence when an upstream cannot be
-  /// made.
+  /// made, and then nothing has changed anywhere.
   std::expected<void, std::string> configure_workers(
       const std::shared_ptr<const Snapshot>& snapshot);
   std::vector<std::vector<upstreams::UpstreamSet::State>> upstream_states();

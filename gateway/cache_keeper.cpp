@@ -104,7 +104,7 @@ void CacheKeeper::run() {
   limits.save ? attempt([&] { load(limits, ways); }) : remove();
   lock.lock();
   loading_ = false;
-  complete_ = complete_ || !give_up_loading_;
+  complete_ = complete_ || !cut_short_;
   forgotten_ = passed_by_ = {};
   changed_.notify_all();
   keep_saved(lock, limits.save);
@@ -185,7 +185,8 @@ bool CacheKeeper::go_on_loading() {
   {
     const std::scoped_lock lock{mutex_};
     passed_by_ = forgotten_;
-    if (give_up_loading_) return false;
+    cut_short_ = give_up_loading_;
+    if (cut_short_) return false;
   }
   changed_.notify_all();
   return true;

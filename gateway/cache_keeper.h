@@ -84,12 +84,13 @@ class CacheKeeper {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool loading_ = false;  // the eight below under the mutex
+  bool loading_ = false;  // the nine below under the mutex
   bool stopping_ = false;
   bool save_wanted_ = false;
   std::uint64_t ways_ = 0;  // of what is in the cache
   bool complete_ = false;  // what was on disk is in the cache, or must not stay: it may be replaced
   bool give_up_loading_ = false;
+  bool cut_short_ = false;       // loading was, before the file's end
   std::vector<Part> forgotten_;  // while it loads
   std::optional<base::TimePoint> give_up_;
   std::vector<Part> passed_by_;  // of the forgotten, what is no longer loaded: written by the

@@ -74,7 +74,8 @@ void Home::fly_unless_known(Flight& flight) {
   });
 }
 
-/// Memory or descriptors may be short: those who wait get an answer all the same.
+/// Memory or descriptors may be short: that becomes a failure for those who wait, as long as there
+/// is the memory to say so.
 template <class Work>
 void Home::land_when_over(Flight& flight, Work work) {
   Outcome outcome;

@@ -24,7 +24,7 @@ struct Snapshot {
   conf::Config config;
   std::size_t workers;
   std::size_t homes;  ///< how many workers keep links: all of them when there are no links to keep
-  std::vector<conf::Set> sets;  ///< every one that has an upstream, the default one first
+  std::vector<conf::Set> sets;  ///< the default one, and every other that has an upstream
   policy::AccessList allowed;
   policy::Routes routes;
   policy::SpecialNames special_names;

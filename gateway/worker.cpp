@@ -11,8 +11,8 @@ namespace gateway {
 namespace {
 
 /// Old sets end by themselves: exchanges under way finish, links close, the memory goes.
-transports::Awaitable<void> retire(std::shared_ptr<upstreams::Sets> old,
-                                   base::TimePoint drain_until) {
+transports::Awaitable<void> close(std::shared_ptr<upstreams::Sets> old,
+                                  base::TimePoint drain_until) {
   co_await old->close(drain_until);
 }
 
@@ -122,30 +122,52 @@ transports::Awaitable<void> Worker::end(base::TimePoint drain_until) {
   context_.stop();
 }
 
-std::future<Worker::Configured> Worker::configure(std::shared_ptr<const Snapshot> snapshot) {
-  std::promise<Configured> promise;
+std::future<Worker::Prepared> Worker::prepare(std::shared_ptr<const Snapshot> snapshot) {
+  std::promise<Prepared> promise;
   auto done = promise.get_future();
   mailbox_.push([this, snapshot = std::move(snapshot), promise = std::move(promise)]() mutable {
-    promise.set_value(take(*snapshot));
+    // On workers that are no home too: around a reload that changes how many are, both are asked.
+    auto sets = make_upstreams(*snapshot);
+    if (!sets) return promise.set_value(std::unexpected{std::move(sets.error())});
+    next_ = std::move(snapshot);
+    next_upstreams_ = std::move(*sets);
+    promise.set_value({});
   });
   return done;
 }
 
-Worker::Configured Worker::take(const Snapshot& snapshot) {
-  // On workers that are no home too: around a reload that changes how many are, both are asked.
-  auto sets = make_upstreams(snapshot);
-  if (!sets) return std::unexpected{std::move(sets.error())};
+std::future<void> Worker::take_prepared() {
+  std::promise<void> promise;
+  auto done = promise.get_future();
+  mailbox_.push([this, promise = std::move(promise)]() mutable {
+    take(*next_, std::move(next_upstreams_));
+    next_ = nullptr;
+    promise.set_value();
+  });
+  return done;
+}
+
+void Worker::drop_prepared() {
+  mailbox_.push([this] {
+    next_ = nullptr;
+    if (next_upstreams_) retire(std::move(next_upstreams_), base::Clock::now());
+  });
+}
+
+void Worker::take(const Snapshot& snapshot, std::shared_ptr<upstreams::Sets> sets) {
   limits_ = snapshot.config.limits;
   if (quic_) quic_->configure(snapshot.config.quic);
   qlogs_.directory = snapshot.config.quic.qlog_directory;
   proxy_ = snapshot.config.proxy;
   doh_.renew(snapshot.config);
-  if (auto old = home_.replace(std::move(*sets))) {
+  if (auto old = home_.replace(std::move(sets))) {
     home_.upstreams()->inherit(*old);
-    const base::TimePoint drain_until = base::Clock::now() + snapshot.config.limits.query_timeout;
-    boost::asio::co_spawn(context_, retire(std::move(old), drain_until), boost::asio::detached);
+    retire(std::move(old), base::Clock::now() + snapshot.config.limits.query_timeout);
   }
-  return {};
+}
+
+void Worker::retire(std::shared_ptr<upstreams::Sets> sets, base::TimePoint drain_until) {
+  boost::asio::co_spawn(context_, close(std::move(sets), drain_until), boost::asio::detached);
 }
 
 /// Upstreams that other ways lead to are dialled again; who waits for their answers gets them.

@@ -75,10 +75,15 @@ class Worker {
   void finish(base::TimePoint drain_until);
   void join();
 
-  using Configured = std::expected<void, std::string>;
-  /// New upstreams for this worker's home (when it is one), and new limits for its listeners. From
-  /// any thread. An upstream that cannot be made is a sentence, and nothing has changed.
-  std::future<Configured> configure(std::shared_ptr<const Snapshot> snapshot);
+  using Prepared = std::expected<void, std::string>;
+  // A configuration comes in two steps, so that all workers take it or none. From any thread.
+  /// Makes its upstreams for this worker's home; an upstream that cannot be made is a sentence.
+  /// Nothing changes before take_prepared(), which every good prepare() is followed by, or
+  /// drop_prepared().
+  std::future<Prepared> prepare(std::shared_ptr<const Snapshot> snapshot);
+  /// The home asks these upstreams from now on, and the listeners have the new limits.
+  std::future<void> take_prepared();
+  void drop_prepared();
   /// Has `work(home, promise)` done on the worker's thread; it keeps the promise then or later.
   template <class Told, class Work>
   std::future<Told> at_home(Work work) {
@@ -94,7 +99,8 @@ class Worker {
   [[nodiscard]] std::vector<base::Endpoint> local_endpoints() const;
 
  private:
-  Configured take(const Snapshot& snapshot);
+  void take(const Snapshot& snapshot, std::shared_ptr<upstreams::Sets> sets);
+  void retire(std::shared_ptr<upstreams::Sets> sets, base::TimePoint drain_until);
   void network_changed();
   std::expected<std::shared_ptr<upstreams::Sets>, std::string> make_upstreams(
       const Snapshot& snapshot);
@@ -125,6 +131,8 @@ class Worker {
   transports::UpstreamContext upstream_context_;
   std::unique_ptr<NetworkWatch> network_;  // null when nobody wants to know
   base::Counter& network_changes_;
+  std::shared_ptr<const Snapshot> next_;  // prepared; else null, as its upstreams
+  std::shared_ptr<upstreams::Sets> next_upstreams_;
   std::vector<std::unique_ptr<transports::Listener>> listeners_;
   std::jthread thread_;
 };

@@ -64,8 +64,7 @@ TEST_F(AnswerCacheTest, AThreadThatIsASecondBehindFindsItNew) {
   ++now;
   store_address("www.example.", 300);
   const dns::Question failing = question_of("failing.example.");
-  cache.insert_failure(key_of(failing), Rcode::servfail, {}, {.keep = true, .fresh_seconds = 5},
-                       now);
+  fail(failing);
   --now;
   const Found found = find("www.example.");
   EXPECT_EQ(found.state, State::fresh);

@@ -228,10 +228,17 @@ TEST_F(Archive, WhatIsKnownOfANameIsSavedToo) {
   now += 55;
   save();
   load(0);
-  const Found found = find_next(www);
-  EXPECT_EQ(found.history.bits, 5);
-  EXPECT_EQ(found.usable_for, 5 + 86400U / 4);
-  EXPECT_TRUE(found.ending) << "it was asked for since it was stored";
+  EXPECT_TRUE(find_next(www).ending) << "it was asked for since it was stored";
+  {
+    const base::EpochBatch batch(reader);
+    const History with_one_more =
+        next.history_with(next.key_of(www, false, false), answer.view(), later);
+    EXPECT_EQ(with_one_more.bits, 5 << 1);
+  }
+  later += 5 + 86400 / 4 - 1;
+  EXPECT_EQ(find_next(www).state, State::stale);
+  later += 1;
+  EXPECT_EQ(find_next(www).state, State::absent);
 }
 
 TEST_F(Archive, ASmallerCacheTakesWhatFits) {

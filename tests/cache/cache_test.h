@@ -36,8 +36,10 @@ class CacheTest : public ::testing::Test {
     store(question, Reply(question).address(ttl, last_octet));
   }
   void fail(const dns::Question& question) {
-    cache.insert_failure(key_of(question), dns::Rcode::servfail, dns::Ede::no_reachable_authority,
-                         lifetime_of_failure(limits), now);
+    dns::KeptAnswer failure = Reply(question, dns::Rcode::servfail).kept();
+    failure.has_ede = true;
+    failure.ede = dns::Ede::no_reachable_authority;
+    cache.insert(key_of(question), failure.view(), lifetime_of_failure(limits), now);
   }
 
   /// Views stay valid until the next insertion or flush of the test's one thread.

@@ -55,16 +55,18 @@ TEST_F(CacheTest, TheHistoryOfAnAnswerIsKeptWithIt) {
       lifetime.bound_stale(cache.history_with(key_of(www), answer.view(), now));
     }
     cache.insert(key_of(www), answer.view(), lifetime, now);
-    return find(www);
+    return lifetime.history.bits;
   };
-  EXPECT_EQ(refresh(Reply(www).address(60, 1)).history.bits, 0);
-  EXPECT_EQ(refresh(Reply(www).address(60, 2)).history.bits, 1);
-  EXPECT_EQ(refresh(Reply(www).address(60, 2)).history.bits, 2);
-  EXPECT_EQ(refresh(Reply(www, dns::Rcode::nxdomain).soa(60, 60)).history.bits, 5)
+  EXPECT_EQ(refresh(Reply(www).address(60, 1)), 0);
+  EXPECT_EQ(refresh(Reply(www).address(60, 2)), 1);
+  EXPECT_EQ(refresh(Reply(www).address(60, 2)), 2);
+  EXPECT_EQ(refresh(Reply(www, dns::Rcode::nxdomain).soa(60, 60)), 5)
       << "an answer of another kind is a change";
-  const Found found = refresh(Reply(www).address(60, 2));
-  EXPECT_EQ(found.history.bits, 11);
-  EXPECT_EQ(found.usable_for, 60 + 86400U / 8);
+  EXPECT_EQ(refresh(Reply(www).address(60, 2)), 11);
+  now += 60 + 86400 / 8 - 1;
+  EXPECT_EQ(find(www).state, State::stale);
+  now += 1;
+  EXPECT_EQ(find(www).state, State::absent);
 }
 
 }  // namespace

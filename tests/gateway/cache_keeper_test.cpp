@@ -172,6 +172,14 @@ TEST_F(CacheKeeperTest, WhatIsKeptIsThereInTheNextRun) {
   EXPECT_EQ(known(*next_run()), count);
 }
 
+/// However soon the end comes: there was nothing on disk that would have to stay.
+TEST_F(CacheKeeperTest, AnEndAtOnceSavesWhatThereIs) {
+  fill(cache);
+  keeper.start();
+  stop();
+  EXPECT_EQ(known(*next_run()), count);
+}
+
 /// The first makes it want to save, the second ends the loading.
 TEST_F(CacheKeeperTest, AReloadAndAFlushWhileItLoadsDoNotHangIt) {
   save_for_next_run();
