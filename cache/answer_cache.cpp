@@ -58,6 +58,7 @@ void set_answer(Found& found, Entry& entry, base::Seconds32 thread_now) {
   found.answer = entry.view();
   found.age = now - entry.inserted;
   found.ttl_left = fresh ? entry.expires - now : 0;
+  found.usable_for = entry.useless_from - now;
   constexpr std::uint64_t parts_before_the_last = 9;  // of ten
   found.ending = fresh && found.ttl_left * parts_before_the_last <= found.age &&
                  (marks & (Entry::asked_for | Entry::refreshing)) == Entry::asked_for;

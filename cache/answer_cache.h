@@ -58,6 +58,7 @@ struct Found {
   dns::AnswerView answer;              ///< unless absent
   std::uint32_t age = 0;               ///< seconds since `answer` was stored
   std::uint32_t ttl_left = 0;          ///< seconds until `answer` expires; 0 when stale
+  std::uint32_t usable_for = 0;        ///< seconds until it may not even serve stale
   dns::AnswerView failure;             ///< when remembered: rcode, EDE, a message with the question
   std::uint32_t failure_ttl_left = 0;  ///< seconds until an upstream may be asked again
 };

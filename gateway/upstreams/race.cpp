@@ -7,36 +7,10 @@
 #include <boost/asio/post.hpp>
 
 #include "conf/urls.h"
+#include "dns/verdict.h"
 #include "gateway/upstreams/upstream_set.h"
 
 namespace gateway::upstreams {
-namespace {
-
-/// The upstream's verdict about the name, or its policy: another upstream that says otherwise would
-/// be a way around validation or around a filter that the operator chose. RFC 8914 §4.
-bool is_deliberate(const dns::KeptAnswer& answer) {
-  if (!answer.has_ede) return false;
-  switch (answer.ede) {
-    case dns::Ede::dnssec_bogus:
-    case dns::Ede::signature_expired:
-    case dns::Ede::signature_not_yet_valid:
-    case dns::Ede::dnskey_missing:
-    case dns::Ede::rrsigs_missing:
-    case dns::Ede::no_zone_key_bit_set:
-    case dns::Ede::nsec_missing:
-    case dns::Ede::blocked:
-    case dns::Ede::censored:
-    case dns::Ede::filtered: return true;
-    default: return false;
-  }
-}
-
-bool is_believed(const dns::KeptAnswer& answer) {
-  return answer.rcode == dns::Rcode::noerror || answer.rcode == dns::Rcode::nxdomain ||
-         is_deliberate(answer);
-}
-
-}  // namespace
 
 std::string outcome_of(const dns::KeptAnswer& reply) {
   return dns::to_text(reply.rcode) + (reply.by_fallback ? " over its fallback" : "");
@@ -162,7 +136,7 @@ void Race::take_second(Try& one, Reply reply, base::TimePoint now) {
     return;
   }
   member.replied(one.began, now);
-  if (is_believed(*reply)) set_->prove(member, now);
+  if (dns::is_believed(*reply)) set_->prove(member, now);
 }
 
 /// Whoever answered others meanwhile was not silent: then it is the question.
@@ -174,7 +148,7 @@ void Race::take_reply(Try& one, Reply reply, base::TimePoint now) {
   if (trace_ != nullptr) one.outcome = outcome_of(*reply);
   Member& member = member_of(one);
   member.replied(one.began, now);
-  if (is_believed(*reply)) return win(one, std::move(*reply), now);
+  if (dns::is_believed(*reply)) return win(one, std::move(*reply), now);
   one.doubted = true;
   if (!reply->has_ede) {  // RFC 8914 §4.23; who asks shall know whose answer it is
     reply->has_ede = true;

@@ -20,7 +20,7 @@ from harness import PATIENCE, EndToEndTest, temporary_folder, until
 from messages import A, EDE_OPTION, NOERROR, SERVFAIL, query, read
 from rfc import ADDRESS, TRANSPORTS
 
-NO_REACHABLE_AUTHORITY = 22
+NETWORK_ERROR = 23
 DAY = datetime.timedelta(days=1)
 
 
@@ -76,7 +76,7 @@ class UpstreamTls(EndToEndTest):
                     for transport in TRANSPORTS:
                         found = read(gateway.ask(transport, f"secret.{transport}.example"))
                         self.assertEqual(
-                            (found.rcode, found.ede), (SERVFAIL, [NO_REACHABLE_AUTHORITY]), found
+                            (found.rcode, found.ede), (SERVFAIL, [NETWORK_ERROR]), found
                         )
                         text = found.option(EDE_OPTION)[2:].decode()
                         self.assertRegex(text, words)
