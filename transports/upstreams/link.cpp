@@ -218,14 +218,13 @@ void Link::suspect() {
 void Link::doubt(const Waiting& waiting, base::Clock::duration patience) {
   if (!is_open() || !silent_since(waiting.asked_at, patience)) return;
   if (!unacknowledged(std::max(waiting.asked_at, opened_at_))) return;
-  close(LinkEnd::error, fail(Reason::closed, "nothing gets through any more"));
+  close(LinkEnd::error, silence("nothing gets through any more"));
 }
 
 void Link::timed_out(Waiting& waiting) {
   const bool silent = is_open() && silent_since(waiting.asked_at, terms_->upstream.timeout / 2);
   leave(waiting);
-  if (silent && !closed())
-    close(LinkEnd::error, fail(Reason::closed, "silent until a query timed out"));
+  if (silent && !closed()) close(LinkEnd::error, silence("silent until a query timed out"));
 }
 
 /// A link that has just opened had no time to say anything yet.

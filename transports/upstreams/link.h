@@ -165,6 +165,12 @@ class Link {
   [[nodiscard]] Failure fail(Reason reason, std::string_view detail) const {
     return make_failure(reason, terms_->upstream.url, detail);
   }
+  /// The link ends since nothing is heard any more: another may do better.
+  [[nodiscard]] Failure silence(std::string_view detail) const {
+    Failure failure = fail(Reason::closed, detail);
+    failure.error.broken = false;
+    return failure;
+  }
 
  protected:
   // ---- what the transport does

@@ -169,7 +169,7 @@ void LinkPool::give_up_silent(const Asked& asked) {
     if (link == asked.fresh || link->closed() || link->dialing()) continue;
     const bool unheard = link->idle() && link->quiet_since() < asked.first.asked_at;
     if (link->suspected() || unheard)
-      link->close(LinkEnd::silent, fail(Reason::closed, "silent, while a fresh one was answered"));
+      link->close(LinkEnd::silent, link->silence("silent, while a fresh one was answered"));
   }
 }
 
