@@ -65,10 +65,17 @@ class Stub:
 
 
 def free_ports(count):
-    held = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for each in held:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in held]
+    """Over UDP and TCP."""
+    held, ports = [], []
+    while len(ports) < count:
+        datagrams, stream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+        held += [datagrams, stream]
+        datagrams.bind(("127.0.0.1", 0))
+        try:
+            stream.bind(datagrams.getsockname())
+        except OSError:
+            continue
+        ports.append(datagrams.getsockname()[1])
     for each in held:
         each.close()
     return ports

@@ -264,6 +264,7 @@ ngtcp2_ssize Connection::write_packet(ngtcp2_path* path, ngtcp2_pkt_info* info, 
         default: break;
       }
     }
+    output_waits_ = output.stream != nullptr;
     return written;
   }
 }
@@ -367,8 +368,12 @@ void Connection::on_expiry() {
   }
 }
 
+/// The library's first expiry is often its pacer's (RFC 9002 §7.7), microseconds ahead, although
+/// nothing is left to be sent: who has no octets waiting may sleep for as long as timers are exact.
 void Connection::update_expiry() {
+  constexpr std::chrono::milliseconds granularity{1};  // RFC 9002 §6.1.2
   expiry_ = std::min(time_of(ngtcp2_conn_get_expiry(library_)), path_expiry());
+  if (is_open() && !output_waits_) expiry_ = std::max(expiry_, base::Clock::now() + granularity);
 }
 
 // ---- streams

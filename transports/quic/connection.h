@@ -220,6 +220,7 @@ class Connection final : public Streams, private certs::EarlyGate {
   State state_ = State::handshaking;
   bool draining_ = false;
   bool goodbye_wanted_ = false;
+  bool output_waits_ = false;  // octets of streams, for the pacer or for the peer
   ngtcp2_ccerr error_{};
   base::TimePoint expiry_{};
   base::TimePoint heard_at_{};  // the last packet that was the peer's
