@@ -132,13 +132,15 @@ TEST_F(Ports, NobodyThereIsToldToAllOfTheBurst) {
 }
 
 // More than are kept for another time.
-TEST_F(Ports, AThousandAtOnceAreAnswered) {
+/// More than there are sockets kept, and hardly more than the kernel holds for an upstream that has
+/// no time.
+TEST_F(Ports, HundredsAtOnceAreAnswered) {
   FakeUpstream fake(answering());
   conf::Upstream patient = settings(fake);
-  patient.timeout = 8s;  // of a busy machine
+  patient.timeout = 8s;
   transports::PlainUpstream upstream(patient, loop_.context());
   for (int i = 0; i < 2; ++i) {
-    for (const auto& each : burst(upstream, 1000)) EXPECT_TRUE(*each);
+    for (const auto& each : burst(upstream, 300)) EXPECT_TRUE(*each);
   }
   loop_.run(upstream.close(in(1s)));
 }
