@@ -29,7 +29,7 @@ class Ports : public PlainFixture {
   std::deque<Result> burst(transports::PlainUpstream& upstream, int count) {
     std::deque<Result> results(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < results.size(); ++i) {
-      loop_.start(upstream.exchange(ask_for("n" + std::to_string(i) + ".example"), in(2s)),
+      loop_.start(upstream.exchange(ask_for("n" + std::to_string(i) + ".example"), in(8s)),
                   results[i]);
     }
     loop_.run_until([&results] {
@@ -137,7 +137,7 @@ TEST_F(Ports, NobodyThereIsToldToAllOfTheBurst) {
 TEST_F(Ports, HundredsAtOnceAreAnswered) {
   FakeUpstream fake(answering());
   conf::Upstream patient = settings(fake);
-  patient.timeout = 8s;
+  patient.timeout = 4s;
   transports::PlainUpstream upstream(patient, loop_.context());
   for (int i = 0; i < 2; ++i) {
     for (const auto& each : burst(upstream, 300)) EXPECT_TRUE(*each);
