@@ -134,8 +134,7 @@ Home::Outcome Home::store(const FlightKey& key, const upstreams::Sets& asked,
     const bool of_the_name = reply.error().blame != base::Blame::us;  // our own shortage is not
     const dns::Ede code =
         reply.error().broken ? dns::Ede::network_error : dns::Ede::no_reachable_authority;
-    dns::KeptAnswer failure =
-        failure_answer(key.question, code, std::move(reply.error().context));
+    dns::KeptAnswer failure = failure_answer(key.question, code, std::move(reply.error().context));
     if (keep && of_the_name)
       parts_.cache.insert(at, failure.view(), cache::lifetime_of_failure(limits), now);
     return landed(std::move(failure), transports::Source::failure);
