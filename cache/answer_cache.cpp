@@ -134,18 +134,15 @@ Found AnswerCache::find(const Key& key, base::Seconds32 now) const {
   Found found;
   const Filing question{key, key.hash, Scope::question};
   Entry* exact = Impl::search(impl_->index.first(key.hash), question);
+  if (exact == nullptr) {
+    impl_->fetch_rest(question, impl_->every_type(key));
+    exact = Impl::search(impl_->index.second(key.hash), question);
+  }
   if (is_fresh(exact, now)) {
     set_answer(found, *exact, now);
     return found;
   }
-  const Filing every_type = impl_->every_type(key);
-  impl_->fetch_rest(question, every_type);
-  if (exact == nullptr) exact = Impl::search(impl_->index.second(key.hash), question);
-  if (is_fresh(exact, now)) {
-    set_answer(found, *exact, now);
-    return found;
-  }
-  Entry* const missing = impl_->search(every_type);
+  Entry* const missing = impl_->search(impl_->every_type(key));
   if (is_fresh(missing, now)) {
     set_answer(found, *missing, now);
     return found;

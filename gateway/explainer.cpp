@@ -6,6 +6,7 @@
 
 #include "cache/answer_cache.h"
 #include "cache/lifetime.h"
+#include "dns/verdict.h"
 #include "gateway/policy/types.h"
 
 namespace gateway {
@@ -106,10 +107,12 @@ bool Explainer::find(const Home::Parts& parts, const Snapshot& snapshot) {
     const cache::Found cut = parts.cache.find_cut(key, now, route_size);
     if (cut.state == State::fresh) return write_down("cut", cut);
   }
-  switch (found.state) {
-    case State::fresh: return write_down("fresh", found);
-    case State::stale: write_down("stale", found); return found.failure_remembered;
-    case State::absent: break;
+  // As Pipeline::find(): what is stale bridges failures, and no verdict.
+  const bool verdict = found.failure_remembered && dns::is_believed(found.failure);
+  if (found.state == State::fresh) return write_down("fresh", found);
+  if (found.state == State::stale && !verdict) {
+    write_down("stale", found);
+    return found.failure_remembered;
   }
   story_.cached = found.failure_remembered ? "failure" : "absent";
   if (!found.failure_remembered) return false;

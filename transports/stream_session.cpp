@@ -39,7 +39,8 @@ StreamSession::Host::Host(ListenerContext& listener_context, conf::Protocol prot
     : context(listener_context),
       protocol(protocol_served),
       index(listener_index),
-      handshakes(listener_context.metrics, conf::row_of(protocol_served).name) {}
+      handshakes(listener_context.metrics, conf::row_of(protocol_served).name),
+      turn(Turn::of(listener_context.io)) {}
 
 StreamSession::StreamSession(Host& host, int descriptor, const base::Endpoint& client,
                              SessionPlace place)
@@ -381,7 +382,7 @@ void StreamSession::schedule() {
   StreamWorkspace& work = host_.context.streams;
   if (ended_ || of_due.is_linked()) return;
   work.due.push_back(*this);
-  Turn::of(host_.context.io).at_end(work);
+  host_.turn.at_end(work);
 }
 
 void StreamSession::drain() {

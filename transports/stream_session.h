@@ -46,6 +46,7 @@ class StreamSession final : private TimerWheel::Entry, private Carrier {
     const conf::Protocol protocol;
     const std::uint16_t index;
     HandshakeCounters handshakes;
+    Turn& turn;  ///< of the worker's loop
 
    protected:
     ~Host() = default;

@@ -4,7 +4,6 @@
 #include <boost/asio/redirect_error.hpp>
 
 #include <array>
-#include <utility>
 
 #include "dns/fit.h"
 #include "transports/listeners/sockets.h"
